@@ -1,0 +1,70 @@
+-- Purpose:    the least-privileged role `forewarm` and the extensions, in one database. Run it on the PRIMARY,
+--             once for each database that is watched, as an administrator; running it again changes nothing.
+--               psql -d app -f setup.sql
+--               psql -d app -c "SET forewarm.password = 'secret'" -f setup.sql
+-- Parameters: settings of the session: forewarm.role (default forewarm) and forewarm.password (none by default:
+--             set one, or let pg_hba.conf use peer, cert or LDAP). Plain SQL: any client can run it.
+-- Privilege:  CREATEROLE, ADMIN on pg_monitor and pg_read_all_data, and the right to create extensions
+--             (a superuser; on managed services their administrator's role).
+-- Before:     shared_preload_libraries = 'pg_stat_statements' in postgresql.conf of every server, and a restart.
+
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+CREATE EXTENSION IF NOT EXISTS pg_buffercache;
+CREATE EXTENSION IF NOT EXISTS pg_prewarm;
+
+DO $setup$
+DECLARE
+  wanted text := COALESCE(NULLIF(current_setting('forewarm.role', true), ''), 'forewarm');
+  secret text := NULLIF(current_setting('forewarm.password', true), '');
+  f regprocedure;
+  s name;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
+    EXECUTE format('CREATE ROLE %I LOGIN CONNECTION LIMIT 40', wanted);
+  END IF;
+  IF secret IS NOT NULL THEN
+    EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted, secret);
+  END IF;
+
+  -- The sessions and statements of others, the WAL receiver, the view of the buffer pool.
+  IF NOT pg_catalog.pg_has_role(wanted, 'pg_monitor', 'MEMBER') THEN
+    EXECUTE format('GRANT pg_monitor TO %I', wanted);
+  END IF;
+  -- pg_prewarm and EXPLAIN ask for SELECT on the table. Forewarm fetches no row of it; where pg_prewarm is
+  -- missing it scans, and counts.
+  IF NOT pg_catalog.pg_has_role(wanted, 'pg_read_all_data', 'MEMBER') THEN
+    EXECUTE format('GRANT pg_read_all_data TO %I', wanted);
+  END IF;
+  -- Nothing that it runs writes; this holds it to that.
+  EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', wanted);
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), wanted);
+
+  -- The second tier, the OS page cache: a package of its own (Debian: postgresql-NN-pgfincore).
+  IF EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'pgfincore') THEN
+    CREATE EXTENSION IF NOT EXISTS pgfincore;
+  END IF;
+
+  -- EXECUTE on pg_prewarm is everybody's by default, but is often revoked; pgfincore's is nobody's.
+  -- What the others need comes with pg_monitor.
+  FOR f IN
+    SELECT p.oid::regprocedure
+      FROM pg_catalog.pg_extension e
+      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+           AND d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e'
+      JOIN pg_catalog.pg_proc p ON p.oid = d.objid
+     WHERE p.proname IN ('pg_prewarm', 'pgfincore')
+       AND NOT pg_catalog.has_function_privilege(wanted, p.oid, 'EXECUTE')
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f, wanted);
+  END LOOP;
+  -- Extensions need not be in public.
+  FOR s IN
+    SELECT DISTINCT n.nspname
+      FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+     WHERE e.extname IN ('pg_stat_statements', 'pg_buffercache', 'pg_prewarm', 'pgfincore')
+       AND NOT pg_catalog.has_schema_privilege(wanted, n.oid, 'USAGE')
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', s, wanted);
+  END LOOP;
+END
+$setup$;

@@ -1,0 +1,53 @@
+import type { Broker } from '../broker/broker.ts';
+import type { AgentConfig } from '../config/options.ts';
+import type { Engine } from '../engines/engine.ts';
+import type { Logger } from '../lib/logger.ts';
+import { runServices } from '../lib/service.ts';
+import { createAnsweringService } from './answer-requests.ts';
+import { Device } from './device.ts';
+import { createEstimator } from './estimate.ts';
+import { createHealthEndpoint } from './health-endpoint.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import { Intake } from './intake.ts';
+import type { AgentParts } from './migration-run.ts';
+import { Profiles } from './profiles.ts';
+import { ServerWatch } from './server-watch.ts';
+import { TargetShare } from './target-share.ts';
+import { WorkSets } from './work-sets.ts';
+
+/** Puts an agent's parts together and runs them until `signal` aborts, then drains. */
+export async function serveReplica(
+  agent: {
+    readonly config: AgentConfig;
+    readonly broker: Broker;
+    readonly engine: Engine;
+    readonly logger: Logger;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, broker, engine, logger } = agent;
+  const watch = new ServerWatch(engine, logger);
+  const device = new Device({ broker, replica: config.replica, logger });
+  await Promise.all([watch.look(), device.restore()]);
+  const share = new TargetShare({
+    maxPoolFraction: config.warm.maxPoolFraction,
+    slots: config.warm.connections,
+  });
+  const profiles = new Profiles({ config, engine, broker, logger });
+  const parts: AgentParts = { config, broker, engine, watch, device, share, profiles, logger };
+  const workSets = new WorkSets({ config, engine, profiles });
+  const estimator = createEstimator(parts);
+  const intake = new Intake(parts);
+  logger.info({ engine: engine.kind, vms: config.vms.map((rule) => rule.vm) }, 'the agent runs');
+  await runServices(
+    [
+      intake,
+      profiles,
+      createAnsweringService({ config, broker, profiles, workSets, estimator }),
+      createHeartbeat({ config, broker, watch, migrationCount: () => intake.count, logger }),
+      createHealthEndpoint({ config, watch, migrationCount: () => intake.count, logger }),
+    ],
+    signal,
+  );
+  logger.info('the agent has stopped');
+}

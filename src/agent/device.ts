@@ -1,0 +1,50 @@
+import type { Broker } from '../broker/broker.ts';
+import type { Logger } from '../lib/logger.ts';
+import { wireVersion } from '../messages/names.ts';
+import { type CostModel, createCostModel, type DeviceCost } from '../planning/cost-model.ts';
+import { cuttingCost, endLearning, learnStep, startLearning } from '../planning/device-learning.ts';
+import type { ReadStep } from '../planning/extents.ts';
+
+/** What this target's disk costs: learned from every read, and kept over restarts. */
+export class Device {
+  readonly #broker: Broker;
+  readonly #replica: string;
+  readonly #logger: Logger;
+  #learning = startLearning(createCostModel());
+
+  constructor(options: { readonly broker: Broker; readonly replica: string; readonly logger: Logger }) {
+    this.#broker = options.broker;
+    this.#replica = options.replica;
+    this.#logger = options.logger;
+  }
+
+  get model(): CostModel {
+    return this.#learning.model;
+  }
+
+  /** The cost by which the next step is to be cut. */
+  get cuttingCost(): DeviceCost {
+    return cuttingCost(this.#learning);
+  }
+
+  learn(step: ReadStep<unknown>, ms: number): void {
+    this.#learning = learnStep(this.#learning, step, ms);
+  }
+
+  /** Takes up what an earlier run learned; a device nobody knows starts from the prior. */
+  async restore(): Promise<void> {
+    const stored = await this.#broker.devices.get(this.#replica).catch(() => null);
+    if (stored !== null) this.#learning = startLearning(createCostModel(stored.value));
+  }
+
+  async save(): Promise<void> {
+    this.#learning = endLearning(this.#learning);
+    const { operationMs, byteMs, weight } = this.model;
+    const at = new Date().toISOString();
+    await this.#broker.devices
+      .put(this.#replica, { v: wireVersion, at, operationMs, byteMs, weight })
+      .catch((error) =>
+        this.#logger.debug({ error: String(error) }, 'the learned cost of the disk was not saved'),
+      );
+  }
+}

@@ -1,0 +1,221 @@
+import { pairKey } from '../broker/bucket.ts';
+import type { IntentVerdict, ReceivedIntent } from '../broker/intents.ts';
+import { systemClock } from '../lib/clock.ts';
+import { describeError, type ErrorCode } from '../lib/errors.ts';
+import { retry } from '../lib/retry.ts';
+import type { Service } from '../lib/service.ts';
+import type { Intent, Outcome } from '../messages/intent.ts';
+import { wireVersion } from '../messages/names.ts';
+import type { MigrationRecord } from '../messages/record.ts';
+import { admit } from '../migration/admission.ts';
+import { recordFromIntent } from '../migration/record.ts';
+import { isEnd } from '../migration/transitions.ts';
+import { type AgentParts, MigrationRun } from './migration-run.ts';
+
+/** An outcome whose migration is not known yet may have overtaken its intent: it waits for that many deliveries. */
+const outcomeDeliveries = 6;
+
+/**
+ * Takes the intents and outcomes for this replica and keeps one run for each migration. An intent is
+ * acknowledged when its record and its mark among the active ones are stored: what follows survives
+ * the agent, which takes its marked migrations up again when it starts.
+ */
+export class Intake implements Service {
+  readonly name = 'intake';
+  readonly #parts: AgentParts;
+  readonly #runs = new Map<string, MigrationRun>();
+  readonly #working = new Set<Promise<void>>();
+  #stop: AbortSignal = AbortSignal.abort();
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Migrations under way here. */
+  get count(): number {
+    return this.#runs.size;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#stop = signal;
+    await retry(() => this.#resume(), { signal }).catch(() => {});
+    const { broker, config } = this.#parts;
+    const handlers = {
+      handle: (received: ReceivedIntent) => this.#handle(received),
+      onGivenUp: async (received: ReceivedIntent, error: unknown) => {
+        const { parsed, sequence } = received;
+        const id = parsed.ok ? parsed.message.id : (parsed.id ?? `invalid-${sequence}`);
+        await this.#reject(id, describeError(error));
+      },
+    };
+    await broker.consumeIntents(config.replica, handlers, signal);
+    await Promise.allSettled(this.#working);
+  }
+
+  async #handle({ parsed, sequence, delivery }: ReceivedIntent): Promise<IntentVerdict> {
+    if (!parsed.ok) {
+      await this.#reject(parsed.id ?? `invalid-${sequence}`, { code: parsed.code, message: parsed.reason });
+      return 'done';
+    }
+    if (parsed.message.kind === 'intent') return await this.#accept(parsed.message as Intent);
+    return await this.#settle(parsed.message as Outcome, delivery);
+  }
+
+  async #accept(intent: Intent): Promise<IntentVerdict> {
+    const { broker, config, logger } = this.#parts;
+    const known = await broker.records.get(intent.id);
+    if (known !== null) {
+      // The record may have been stored by an agent that died before it marked the migration active.
+      if (known.value.target === config.replica && !isEnd(known.value.state)) await this.#start(known.value);
+      else
+        logger.info({ migration: intent.id, state: known.value.state }, 'an intent that was served already');
+      return 'done';
+    }
+    const now = systemClock.now();
+    const record = recordFromIntent(intent, now);
+    const admission = admit(intent, { replica: config.replica, now, expiryMs: config.hold.expiryMs });
+    const refusal = admission.admit ? await this.#supersede(intent) : admission;
+    if (refusal !== null) {
+      await this.#refuse(record, refusal);
+      return 'done';
+    }
+    const created = await broker.records.create(intent.id, record);
+    if (created === null) return await this.#accept(intent);
+    await broker.vms.put(intent.vm, this.#pointer(record));
+    await this.#start(record);
+    return 'done';
+  }
+
+  /** One migration a VM: an older one is aborted where it is warmed; an older intent is itself superseded. */
+  async #supersede(intent: Intent): Promise<Refusal | null> {
+    const { broker } = this.#parts;
+    const pointer = (await broker.vms.get(intent.vm))?.value;
+    if (pointer === undefined || pointer.migration === intent.id) return null;
+    const other = (await broker.records.get(pointer.migration))?.value;
+    if (other === undefined || isEnd(other.state)) return null;
+    const reason = (by: string) => `migration ${by} of the same VM is newer`;
+    if (Date.parse(other.issuedAt) > Date.parse(intent.issuedAt)) {
+      return { state: 'rejected', code: 'superseded', reason: reason(other.id) };
+    }
+    const at = systemClock.now().toISOString();
+    const outcome: Outcome = { v: wireVersion, kind: 'aborted', id: other.id, at, reason: reason(intent.id) };
+    await broker.publishOutcome(other.target, outcome);
+    return null;
+  }
+
+  async #settle(outcome: Outcome, delivery: number): Promise<IntentVerdict> {
+    const { broker, config } = this.#parts;
+    let run = this.#runs.get(outcome.id);
+    const record = run?.record ?? (await broker.records.get(outcome.id))?.value;
+    if (record === undefined) {
+      if (delivery < outcomeDeliveries) return 'later';
+      const message = `${outcome.kind} was said of a migration that nobody announced`;
+      await this.#reject(outcome.id, { code: 'migration_unknown', message });
+      return 'done';
+    }
+    if (run === undefined && record.target === config.replica && !isEnd(record.state))
+      run = await this.#start(record);
+    const trigger = outcome.kind === 'arrived' ? 'arrive' : 'abort';
+    const reason = outcome.reason === undefined ? {} : { reason: outcome.reason };
+    const changed = run?.apply(trigger, reason) ?? false;
+    if (outcome.kind === 'arrived') await this.#switchRoute(record);
+    if (!changed) await this.#remark(run ?? new MigrationRun(this.#parts, record, this.#stop), outcome);
+    return 'done';
+  }
+
+  /** The newest migration of a VM decides where it reads; an older one that is told late does not. */
+  async #switchRoute(record: MigrationRecord): Promise<void> {
+    const { broker, logger } = this.#parts;
+    const pointer = (await broker.vms.get(record.vm))?.value;
+    if (pointer !== undefined && pointer.migration !== record.id) return;
+    const route = await broker.routes.set(record.vm, { replica: record.target, migration: record.id });
+    logger.info(
+      { migration: record.id, vm: record.vm, route: route.replica, epoch: route.epoch },
+      'route switched',
+    );
+  }
+
+  async #remark(run: MigrationRun, outcome: Outcome): Promise<void> {
+    run.remark(`${outcome.kind} changes nothing: the migration is ${run.record.state}`);
+    await run.written();
+  }
+
+  async #start(record: MigrationRecord): Promise<MigrationRun> {
+    const running = this.#runs.get(record.id);
+    if (running !== undefined) return running;
+    const { broker, config, logger } = this.#parts;
+    const key = pairKey(config.replica, record.id);
+    await broker.active.put(key, this.#pointer(record));
+    const run = new MigrationRun(this.#parts, record, this.#stop);
+    this.#runs.set(record.id, run);
+    const work = run.run(this.#stop).finally(async () => {
+      this.#runs.delete(record.id);
+      this.#working.delete(work);
+      if (!isEnd(run.record.state)) return;
+      await retry(() => broker.active.delete(key), { signal: this.#stop }).catch((error) =>
+        logger.warn({ error: String(error) }, 'the mark of an ended migration stays until the next start'),
+      );
+    });
+    this.#working.add(work);
+    return run;
+  }
+
+  async #resume(): Promise<void> {
+    const { broker, config, logger } = this.#parts;
+    for (const { key, value } of await broker.active.list(`${config.replica}.*`)) {
+      const record = (await broker.records.get(value.migration))?.value;
+      if (record === undefined || isEnd(record.state)) {
+        await broker.active.delete(key);
+        continue;
+      }
+      logger.info({ migration: record.id, state: record.state }, 'taking a migration up again');
+      // The agent may have died between the arrival and the switch.
+      if (record.arrivedAt !== undefined) await this.#switchRoute(record);
+      await this.#start(record);
+    }
+  }
+
+  async #refuse(record: MigrationRecord, { state, code, reason }: Refusal): Promise<void> {
+    const { broker } = this.#parts;
+    const endedAt = systemClock.now().toISOString();
+    const refused = { ...record, state, reason, error: { code, message: reason }, endedAt };
+    await broker.records.create(record.id, refused);
+    await this.#reject(record.id, { code, message: reason }, refused);
+  }
+
+  /** Says why a message was refused, under the best name that it has. */
+  async #reject(
+    id: string,
+    failure: { readonly code: ErrorCode; readonly message: string },
+    record?: MigrationRecord,
+  ): Promise<void> {
+    const { broker, config, logger } = this.#parts;
+    logger.warn({ migration: id, code: failure.code, reason: failure.message }, 'refused a message');
+    const state = record?.state ?? 'rejected';
+    await broker.events.publish(
+      {
+        v: wireVersion,
+        id,
+        ...(record === undefined ? {} : { vm: record.vm }),
+        ...(record?.source === undefined ? {} : { source: record.source }),
+        target: record?.target ?? config.replica,
+        state,
+        at: systemClock.now().toISOString(),
+        reason: failure.message,
+        code: failure.code,
+      },
+      record === undefined ? undefined : `event.${id}.${state}`,
+    );
+  }
+
+  #pointer(record: MigrationRecord) {
+    const at = systemClock.now().toISOString();
+    return { v: wireVersion, migration: record.id, target: record.target, at } as const;
+  }
+}
+
+interface Refusal {
+  readonly state: 'rejected' | 'expired';
+  readonly code: ErrorCode;
+  readonly reason: string;
+}

@@ -1,0 +1,171 @@
+import type { Broker } from '../broker/broker.ts';
+import type { AgentConfig } from '../config/options.ts';
+import type { Engine } from '../engines/engine.ts';
+import { systemClock } from '../lib/clock.ts';
+import { describeError, ForewarmError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { MigrationEvent, Progress } from '../messages/event.ts';
+import { wireVersion } from '../messages/names.ts';
+import type { MigrationRecord } from '../messages/record.ts';
+import { advance } from '../migration/record.ts';
+import { isEnd, type Trigger } from '../migration/transitions.ts';
+import type { Device } from './device.ts';
+import { Journal } from './journal.ts';
+import type { Profiles } from './profiles.ts';
+import type { ServerWatch } from './server-watch.ts';
+import type { TargetShare } from './target-share.ts';
+import { warmUntilSettled } from './warm-vm.ts';
+
+/** What every migration of this agent works with. */
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly broker: Broker;
+  readonly engine: Engine;
+  readonly watch: ServerWatch;
+  readonly device: Device;
+  readonly share: TargetShare;
+  readonly profiles: Profiles;
+  readonly logger: Logger;
+}
+
+/**
+ * One migration at its target, from acceptance to its end. Owns the record: every change of state goes
+ * through the table of transitions, is written to the journal, and is an event.
+ */
+export class MigrationRun {
+  readonly parts: AgentParts;
+  readonly logger: Logger;
+  readonly #journal: Journal;
+  readonly #ended = new AbortController();
+  readonly #arrived = new AbortController();
+  #record: MigrationRecord;
+
+  /** `stop`: the agent ends; the migration stays as it is, to be taken up again. */
+  constructor(parts: AgentParts, record: MigrationRecord, stop: AbortSignal) {
+    this.parts = parts;
+    this.#record = record;
+    this.logger = parts.logger.child({ migration: record.id, vm: record.vm });
+    this.#journal = new Journal(parts.broker, this.logger, stop);
+    if (record.arrivedAt !== undefined) this.#arrived.abort();
+    if (isEnd(record.state)) this.#ended.abort();
+  }
+
+  get record(): MigrationRecord {
+    return this.#record;
+  }
+
+  /** Aborts when the VM runs on its new host. */
+  get arrived(): AbortSignal {
+    return this.#arrived.signal;
+  }
+
+  /** Aborts when the migration has ended in any way. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Writes the acceptance and works until the end, or until `stop`. Never rejects. */
+  async run(stop: AbortSignal): Promise<void> {
+    this.#announce();
+    const expiry = this.#expire(stop);
+    try {
+      await warmUntilSettled(this, AbortSignal.any([stop, this.ended]));
+      if (!stop.aborted) this.apply('complete');
+    } catch (error) {
+      if (!stop.aborted && !this.ended.aborted) this.fail(error);
+    }
+    if (!stop.aborted) await this.parts.device.save();
+    await expiry;
+    await this.#journal.flush();
+  }
+
+  /** Goes through the table; false when the trigger changes nothing in this state. */
+  apply(trigger: Trigger, because: { reason?: string; error?: unknown } = {}): boolean {
+    const next = advance(this.#record, trigger, systemClock.now());
+    if (next === null) return false;
+    const error = because.error === undefined ? undefined : describeError(because.error);
+    const reason = because.reason ?? error?.message;
+    this.#record = {
+      ...next,
+      ...(reason === undefined ? {} : { reason }),
+      ...(error === undefined ? {} : { error }),
+    };
+    this.logger.info({ state: next.state, reason }, `migration is ${next.state}`);
+    this.#announce(error?.code);
+    if (next.state === 'arrived') this.#arrived.abort();
+    if (isEnd(next.state)) this.#ended.abort();
+    return true;
+  }
+
+  /** Changes figures of the record, not its state. */
+  update(patch: Partial<MigrationRecord>): void {
+    this.#record = { ...this.#record, ...patch };
+    this.#journal.save(this.#record);
+  }
+
+  progress(progress: Progress): void {
+    this.#journal.progress({ ...this.#event(), progress });
+  }
+
+  /** A step that changed nothing but must be seen, as an abort that came too late. */
+  remark(reason: string): void {
+    this.logger.info({ reason }, 'nothing changes');
+    this.#journal.step({ ...this.#event(), reason }, `event.${this.#record.id}.remark.${reason}`);
+  }
+
+  fail(error: unknown): void {
+    const rejected = error instanceof ForewarmError && rejections.has(error.code);
+    this.logger.warn({ error: (error as Error).message }, 'the migration cannot be warmed for');
+    if (rejected && this.apply('reject', { error })) return;
+    this.apply('fail', { error });
+  }
+
+  /** Resolves when everything that happened is written. */
+  async written(): Promise<void> {
+    await this.#journal.flush();
+  }
+
+  #announce(code?: string): void {
+    this.#journal.save(this.#record);
+    const { reason } = this.#record;
+    const event = {
+      ...this.#event(),
+      ...(reason === undefined ? {} : { reason }),
+      ...(code === undefined ? {} : { code }),
+    };
+    this.#journal.step(event, `event.${this.#record.id}.${this.#record.state}`);
+  }
+
+  #event(): MigrationEvent {
+    const { id, vm, source, target, state } = this.#record;
+    return {
+      v: wireVersion,
+      id,
+      vm,
+      ...(source === undefined ? {} : { source }),
+      target,
+      state,
+      at: systemClock.now().toISOString(),
+    };
+  }
+
+  /** A VM that never comes must not be held warm for ever; this timer depends on nothing else. */
+  async #expire(stop: AbortSignal): Promise<void> {
+    const expiryMs = this.parts.config.hold.expiryMs;
+    const waitMs = Date.parse(this.#record.deadline) + expiryMs - Date.now();
+    const settled = AbortSignal.any([stop, this.ended, this.arrived]);
+    await systemClock.sleep(waitMs, settled);
+    if (settled.aborted) return;
+    this.apply('expire', {
+      reason: `the VM had not arrived ${Math.round(expiryMs / 1000)} s after the deadline`,
+    });
+  }
+}
+
+/** Errors that say the intent cannot be served at all, as against warming that went wrong. */
+const rejections: ReadonlySet<string> = new Set([
+  'same_replica',
+  'source_unknown',
+  'vm_unknown',
+  'name_invalid',
+]);

@@ -1,0 +1,166 @@
+import { addObservation } from '../attribution/profile.ts';
+import type { Broker } from '../broker/broker.ts';
+import { pairKey } from '../broker/bucket.ts';
+import type { AgentConfig } from '../config/options.ts';
+import type { Engine, VmObservation } from '../engines/engine.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Service } from '../lib/service.ts';
+import type { Profile } from '../messages/profile.ts';
+
+/** Block accesses of one VM at this replica since the agent's start; they only rise. */
+export interface VmCounters {
+  readonly blocksHit: number;
+  readonly blocksRead: number;
+}
+
+const fastSampleMs = 20;
+
+/**
+ * Watches who touches what: samples often, reads the statistics rarely, ages what it learned into one
+ * profile a VM, and publishes the profiles so that they outlive the agent.
+ */
+export class Profiles implements Service {
+  readonly name = 'profiles';
+  readonly #config: AgentConfig;
+  readonly #engine: Engine;
+  readonly #broker: Broker;
+  readonly #logger: Logger;
+  readonly #profiles = new Map<string, Profile>();
+  readonly #counters = new Map<string, VmCounters>();
+  readonly #unpublished = new Set<string>();
+  #collecting: Promise<void> | null = null;
+  #burst: Promise<void> | null = null;
+  #failing = false;
+
+  constructor(options: {
+    readonly config: AgentConfig;
+    readonly engine: Engine;
+    readonly broker: Broker;
+    readonly logger: Logger;
+  }) {
+    this.#config = options.config;
+    this.#engine = options.engine;
+    this.#broker = options.broker;
+    this.#logger = options.logger;
+  }
+
+  /** Null when nothing was seen of the VM. */
+  get(vm: string): Profile | null {
+    return this.#profiles.get(vm) ?? null;
+  }
+
+  /** True when a rule of the configuration leads to the VM. */
+  knows(vm: string): boolean {
+    return this.#config.vms.some((rule) => rule.vm === vm) || this.#profiles.has(vm);
+  }
+
+  counters(vm: string): VmCounters {
+    return this.#counters.get(vm) ?? { blocksHit: 0, blocksRead: 0 };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#restore();
+    let collectAtMs = systemClock.monotonicMs();
+    while (!signal.aborted) {
+      await this.#guarded(() => this.#engine.observer.sample());
+      if (systemClock.monotonicMs() >= collectAtMs) {
+        await this.collect();
+        await this.#publish();
+        collectAtMs = systemClock.monotonicMs() + this.#config.observe.collectMs;
+      }
+      await systemClock.sleep(this.#config.observe.intervalMs, signal);
+    }
+    await this.collect();
+    await this.#publish();
+  }
+
+  /** Takes in everything that happened until now; never rejects. */
+  async collect(): Promise<void> {
+    this.#collecting ??= this.#guarded(() => this.#collect()).finally(() => {
+      this.#collecting = null;
+    });
+    await this.#collecting;
+  }
+
+  /** A fast burst of samples, then everything since: for a better split when an intent is there. */
+  async sharpen(): Promise<void> {
+    this.#burst ??= this.#fastBurst().finally(() => {
+      this.#burst = null;
+    });
+    await this.#burst;
+  }
+
+  async #fastBurst(): Promise<void> {
+    const endMs = systemClock.monotonicMs() + this.#config.observe.burstMs;
+    while (systemClock.monotonicMs() < endMs) {
+      await this.#guarded(() => this.#engine.observer.sample());
+      await systemClock.sleep(fastSampleMs);
+    }
+    await this.collect();
+  }
+
+  async #collect(): Promise<void> {
+    const observation = await this.#engine.observer.collect();
+    const at = systemClock.now();
+    for (const [vm, seen] of observation.vms) {
+      this.#count(vm, seen);
+      const options = {
+        replica: this.#config.replica,
+        vm,
+        at,
+        halfLifeMs: this.#config.observe.halfLifeMs,
+      };
+      this.#profiles.set(vm, addObservation(this.#profiles.get(vm) ?? null, seen, options));
+      this.#unpublished.add(vm);
+    }
+    if (observation.unmatched.sessions > 0) {
+      this.#logger.debug(observation.unmatched, 'sessions that no rule matches');
+    }
+  }
+
+  #count(vm: string, seen: VmObservation): void {
+    const before = this.counters(vm);
+    this.#counters.set(vm, {
+      blocksHit: before.blocksHit + seen.blocksHit,
+      blocksRead: before.blocksRead + seen.blocksRead,
+    });
+  }
+
+  async #restore(): Promise<void> {
+    const stored = await this.#broker.profiles.list(`${this.#config.replica}.*`).catch((error) => {
+      this.#logger.warn({ error: String(error) }, 'earlier profiles could not be read; starting without');
+      return [];
+    });
+    for (const { value } of stored) {
+      if (!this.#profiles.has(value.vm)) this.#profiles.set(value.vm, value);
+    }
+  }
+
+  async #publish(): Promise<void> {
+    for (const vm of [...this.#unpublished]) {
+      const profile = this.#profiles.get(vm);
+      if (profile === undefined) continue;
+      try {
+        await this.#broker.profiles.put(pairKey(this.#config.replica, vm), profile);
+        this.#unpublished.delete(vm);
+      } catch (error) {
+        this.#logger.warn({ vm, error: String(error) }, 'a profile could not be published; it is kept');
+        return;
+      }
+    }
+  }
+
+  /** One warning when watching starts to fail, one line when it works again. */
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (this.#failing) this.#logger.info('watching works again');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing)
+        this.#logger.warn({ error: (error as Error).message }, 'watching the sessions fails');
+      this.#failing = true;
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { Engine, LocalRelation, ServerHealth } from '../engines/engine.ts';
+import { systemClock } from '../lib/clock.ts';
+import { estimateMs } from '../planning/cost-model.ts';
+import { type Cursor, nextStep, type ReadStep, startCursor } from '../planning/extents.ts';
+import type { Plan } from '../planning/plan.ts';
+import { decideThrottle } from '../planning/throttle.ts';
+import type { Device } from './device.ts';
+import type { ServerWatch } from './server-watch.ts';
+import type { Place } from './target-share.ts';
+
+export interface ReadContext {
+  readonly engine: Engine;
+  readonly device: Device;
+  readonly watch: ServerWatch;
+  readonly place: Place;
+  readonly blockBytes: number;
+  readonly stepBytes: number;
+  readonly connections: number;
+  readonly maxLagMs: number;
+  /** Wall clock; null: none. */
+  readonly deadlineMs: number | null;
+  readonly arrived: () => boolean;
+  /** After each step: what was read, and how long the throttle held it back and why. */
+  readonly onStep: (done: StepReport) => void;
+}
+
+export interface StepReport {
+  readonly step: ReadStep<LocalRelation>;
+  readonly blocks: number;
+  readonly throttledMs: number;
+  readonly throttleReason: string;
+}
+
+/** Bounds of one statement, besides its bytes. */
+const maxSpans = 2_048;
+const maxStepMs = 1_000;
+
+type Segments = Plan<LocalRelation>['segments'];
+
+/**
+ * Reads a plan step by step on several connections, each step cut by what is known of the device at
+ * that moment, each followed by a decision of the throttle. False when it ended early, for the signal
+ * aborted or the other migrations changed; rejects with what the database said.
+ */
+export async function readPlan(
+  segments: Segments,
+  context: ReadContext,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let cursor: Cursor = startCursor;
+  let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const wantedBlocks = Math.max(1, Math.floor(context.stepBytes / context.blockBytes));
+  const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
+  const take = (): ReadStep<LocalRelation> | null => {
+    const next = nextStep(segments, cursor, {
+      model: context.device.cuttingCost,
+      blockBytes: context.blockBytes,
+      limits,
+    });
+    if (next === null) return null;
+    cursor = next.cursor;
+    remainingBytes -= next.step.wantedBlocks * context.blockBytes;
+    return next.step;
+  };
+  const work = async () => {
+    try {
+      while (!stop.aborted && !context.place.outdated) {
+        const endTurn = await context.place.turn();
+        const step = stop.aborted || context.place.outdated ? null : take();
+        if (step === null) {
+          endTurn();
+          return;
+        }
+        await readStep(step, endTurn, context, { stop, remainingBytes });
+      }
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: context.connections }, work));
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined && !signal.aborted) throw failure.reason;
+  return !signal.aborted && take() === null;
+}
+
+async function readStep(
+  step: ReadStep<LocalRelation>,
+  endTurn: () => number,
+  context: ReadContext,
+  rest: { readonly stop: AbortSignal; readonly remainingBytes: number },
+): Promise<void> {
+  const { engine, device, watch } = context;
+  let blocks: number;
+  let diskMs: number;
+  try {
+    const { relation, tier, readThrough, wanted } = step;
+    ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted }, rest.stop));
+  } finally {
+    diskMs = endTurn();
+  }
+  if (blocks > 0) device.learn(step, diskMs);
+  if (step.tier === 'pool') context.place.spend(blocks);
+  // Not awaited: the decision uses the newest look there is, at most about half a second old.
+  void watch.look();
+  const decision = decideThrottle({
+    ...residentFigures(watch),
+    lagLimitMs: context.maxLagMs,
+    untilDeadlineMs: context.deadlineMs === null ? null : context.deadlineMs - Date.now(),
+    remainingMs: estimateMs(device.model, 0, rest.remainingBytes),
+    arrived: context.arrived(),
+    chunkMs: diskMs,
+  });
+  context.onStep({ step, blocks, throttledMs: decision.pauseMs, throttleReason: decision.reason });
+  if (decision.action === 'pause') await systemClock.sleep(decision.pauseMs, rest.stop);
+}
+
+function residentFigures(watch: ServerWatch) {
+  const health: ServerHealth | null = watch.health;
+  return {
+    baselineLatencyMs: watch.usual?.latencyMs ?? null,
+    latencyMs: watch.current.latencyMs,
+    statements: watch.current.statements,
+    active: health?.active ?? 0,
+    ioWaiting: health?.ioWaiting ?? 0,
+    lagMs: health?.lagMs ?? null,
+  };
+}

@@ -1,0 +1,63 @@
+import type { Progress } from '../messages/event.ts';
+import type { MigrationRecord } from '../messages/record.ts';
+import type { StepReport } from './read-plan.ts';
+import type { Situation } from './warming-round.ts';
+
+type Warmed = NonNullable<MigrationRecord['warmed']>;
+
+const progressEveryMs = 250;
+
+/** Adds up what a migration read, over all its rounds and over a restart of the agent. */
+export class ReadingFigures {
+  #warmed: Warmed;
+  #reportedMs = 0;
+  #done = 0;
+  #total = 0;
+  #blockBytes = 8192;
+
+  constructor(earlier: Warmed | undefined) {
+    this.#warmed = earlier ?? { blocks: 0, bytesRead: 0, ms: 0, rounds: 0 };
+  }
+
+  get warmed(): Warmed {
+    return this.#warmed;
+  }
+
+  get progress(): Progress {
+    return {
+      blocksDone: this.#done,
+      blocksTotal: this.#total,
+      bytesDone: this.#done * this.#blockBytes,
+      bytesTotal: this.#total * this.#blockBytes,
+    };
+  }
+
+  startRound({ plan, segments }: Situation, blockBytes: number): void {
+    this.#blockBytes = blockBytes;
+    this.#done = plan.residentBlocks;
+    this.#total = plan.residentBlocks + segments.reduce((sum, segment) => sum + segment.blocks, 0);
+    this.#warmed = { ...this.#warmed, rounds: this.#warmed.rounds + 1 };
+  }
+
+  endRound(ms: number): void {
+    this.#warmed = { ...this.#warmed, ms: this.#warmed.ms + ms };
+  }
+
+  /** True when it is time to tell the progress. */
+  step({ step, blocks, throttledMs, throttleReason }: StepReport): boolean {
+    this.#done += blocks;
+    const { blocks: before, bytesRead, throttledMs: held = {} } = this.#warmed;
+    this.#warmed = {
+      ...this.#warmed,
+      blocks: before + blocks,
+      bytesRead: bytesRead + (blocks > 0 ? step.bytes : 0),
+      ...(throttledMs > 0
+        ? { throttledMs: { ...held, [throttleReason]: (held[throttleReason] ?? 0) + throttledMs } }
+        : {}),
+    };
+    const nowMs = performance.now();
+    if (nowMs - this.#reportedMs < progressEveryMs) return false;
+    this.#reportedMs = nowMs;
+    return true;
+  }
+}

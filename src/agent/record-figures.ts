@@ -1,0 +1,70 @@
+import type { MigrationRecord } from '../messages/record.ts';
+import { blockCount } from '../planning/block-ranges.ts';
+import { atLeast } from '../planning/range-cuts.ts';
+import type { WorkSet } from '../planning/work-set.ts';
+import type { SourceAnswer } from './ask-source.ts';
+import type { Situation } from './warming-round.ts';
+
+/** The record's figures of what the source told. */
+export function describeWorkSet({ workSet, origin }: SourceAnswer): Pick<MigrationRecord, 'workSet'> {
+  let blocks = 0;
+  let osBlocks = 0;
+  for (const { ranges } of workSet.relations) {
+    const pool = blockCount(atLeast(ranges, 1));
+    blocks += pool;
+    osBlocks += blockCount(ranges) - pool;
+  }
+  return {
+    workSet: {
+      relations: countRelations(workSet),
+      blocks,
+      bytes: blocks * workSet.blockBytes,
+      osBlocks,
+      secondTier: workSet.secondTier,
+      ...(workSet.secondTierBytesEstimate === undefined
+        ? {}
+        : { secondTierBytesEstimate: workSet.secondTierBytesEstimate }),
+      origin,
+      takenAt: workSet.takenAt,
+    },
+  };
+}
+
+function countRelations(workSet: WorkSet): number {
+  return new Set(
+    workSet.relations.map(({ database, schema, name }) => JSON.stringify([database, schema, name])),
+  ).size;
+}
+
+/** The record's figures of a plan, as measured before it was carried out. */
+export function describePlan(
+  { plan, budget }: Situation,
+  blockBytes: number,
+): Pick<MigrationRecord, 'plan' | 'strategy' | 'strategyReason' | 'relations'> {
+  return {
+    strategy: plan.strategy,
+    strategyReason: plan.strategyReason,
+    plan: {
+      blocks: plan.plannedBlocks,
+      bytes: plan.plannedBlocks * blockBytes,
+      residentBlocks: plan.residentBlocks,
+      osBlocks: plan.osBlocks,
+      skippedBlocks: plan.skippedBlocks,
+      ...(plan.skippedReason === undefined ? {} : { skippedReason: plan.skippedReason }),
+      budgetBlocks: budget.blocks,
+      budgetReason: budget.reason,
+      order: plan.orderReason,
+    },
+    relations: plan.perRelation.map((relation) => ({
+      database: relation.database,
+      schema: relation.schema,
+      name: relation.name,
+      fork: relation.fork,
+      strategy: relation.strategy,
+      blocks: relation.blocks + relation.osBlocks,
+      residentBlocks: relation.residentBlocks,
+      skippedBlocks: relation.skippedBlocks,
+      ...(relation.reason === undefined ? {} : { reason: relation.reason }),
+    })),
+  };
+}

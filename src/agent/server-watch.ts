@@ -1,0 +1,129 @@
+import type { Engine, ServerHealth, ServerIdentity } from '../engines/engine.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+
+/** What the residents of a server feel: statement latency and waiting for I/O. */
+export interface ResidentLoad {
+  /** Mean milliseconds a statement of everybody but Forewarm; null without calls or without statistics. */
+  readonly latencyMs: number | null;
+  /** Statements behind that mean. */
+  readonly statements: number;
+  /** Part of the running sessions that wait for I/O, 0 to 1. */
+  readonly ioWaitShare: number;
+}
+
+const staleMs = 500;
+/** Weight of the newest look in the usual load. */
+const baselineStep = 0.2;
+
+/**
+ * Keeps an eye on the server beside the agent: whether it answers, who it is, how its residents fare,
+ * and how they usually fare. Looks taken while anything is warmed do not move the usual.
+ */
+export class ServerWatch {
+  readonly #engine: Engine;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  #identity: ServerIdentity | null = null;
+  #health: ServerHealth | null = null;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | null = null;
+  #current: ResidentLoad = { latencyMs: null, statements: 0, ioWaitShare: 0 };
+  #usual: ResidentLoad | null = null;
+  #warmers = 0;
+
+  constructor(engine: Engine, logger: Logger, clock: Clock = systemClock) {
+    this.#engine = engine;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  get identity(): ServerIdentity | null {
+    return this.#identity;
+  }
+
+  /** The newest look; null while the server does not answer. */
+  get health(): ServerHealth | null {
+    return this.#health;
+  }
+
+  get current(): ResidentLoad {
+    return this.#current;
+  }
+
+  /** Null until there was a look without warming. */
+  get usual(): ResidentLoad | null {
+    return this.#usual;
+  }
+
+  /** Call when warming starts; the returned function when it ends. */
+  warming(): () => void {
+    this.#warmers += 1;
+    let ended = false;
+    return () => {
+      if (!ended) this.#warmers -= 1;
+      ended = true;
+    };
+  }
+
+  /** Looks again when the last look is older than half a second; never rejects. */
+  async look(): Promise<void> {
+    if (this.#clock.monotonicMs() - this.#lookedAtMs < staleMs) return;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+    });
+    await this.#looking;
+  }
+
+  /** Reads the identity anew: version, pool, capabilities. Rejects while the server does not answer. */
+  async identify(): Promise<ServerIdentity> {
+    this.#identity = await this.#engine.identify();
+    return this.#identity;
+  }
+
+  async #look(): Promise<void> {
+    const before = this.#health;
+    try {
+      if (before === null) await this.identify();
+      const health = await this.#engine.health();
+      this.#current = loadBetween(before, health);
+      if (this.#warmers === 0) this.#usual = blend(this.#usual, this.#current);
+      if (before === null) this.#logger.info({ version: this.#identity?.version }, 'the database answers');
+      this.#health = health;
+    } catch (error) {
+      if (before !== null || this.#lookedAtMs === Number.NEGATIVE_INFINITY) {
+        this.#logger.error({ error: (error as Error).message }, 'the database does not answer');
+      }
+      this.#health = null;
+    } finally {
+      this.#lookedAtMs = this.#clock.monotonicMs();
+    }
+  }
+}
+
+function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {
+  const calls = (now.statements?.calls ?? 0) - (before?.statements?.calls ?? 0);
+  const ms = (now.statements?.ms ?? 0) - (before?.statements?.ms ?? 0);
+  // Counters that fell were reset; they say nothing this time.
+  const known = before?.statements != null && now.statements !== null && calls > 0 && ms >= 0;
+  return {
+    latencyMs: known ? ms / calls : null,
+    statements: known ? calls : 0,
+    ioWaitShare: now.active === 0 ? 0 : now.ioWaiting / now.active,
+  };
+}
+
+function blend(usual: ResidentLoad | null, current: ResidentLoad): ResidentLoad {
+  if (usual === null) return current;
+  const mix = (old: number, fresh: number) => old + baselineStep * (fresh - old);
+  return {
+    latencyMs:
+      current.latencyMs === null
+        ? usual.latencyMs
+        : usual.latencyMs === null
+          ? current.latencyMs
+          : mix(usual.latencyMs, current.latencyMs),
+    statements: current.statements,
+    ioWaitShare: mix(usual.ioWaitShare, current.ioWaitShare),
+  };
+}

@@ -1,0 +1,121 @@
+import { release } from 'node:os';
+import { figureColumns } from '../lab/report/arms.ts';
+import { escapeMarkup, formatMegabytes } from '../lab/report/format.ts';
+import { renderReport } from '../lab/report/html.ts';
+import { describeSetting } from '../lab/report/picture.ts';
+import { forewarmVersion } from '../lib/version.ts';
+import type { PostgresBench } from './postgres.ts';
+import {
+  type Goal,
+  goalsOf,
+  type ReadySteps,
+  readyStepsOf,
+  showSpread,
+  showValue,
+} from './postgres-figures.ts';
+
+interface Column<Row> {
+  readonly title: string;
+  readonly right?: boolean;
+  readonly value: (row: Row) => string;
+}
+type RenderTable = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => string;
+
+const goalColumns: readonly Column<Goal>[] = [
+  { title: 'figure to reach', value: ({ figure }) => figure },
+  { title: 'limit', right: true, value: ({ limit }) => limit },
+  { title: 'median (least to greatest)', right: true, value: showSpread },
+  { title: 'met', value: ({ met }) => (met === 'no' ? 'NO' : met) },
+];
+
+const ms = (value: number) => `${Math.round(value)} ms`;
+const stepColumns: readonly Column<ReadySteps>[] = [
+  { title: 'accepted', right: true, value: ({ acceptedMs }) => ms(acceptedMs) },
+  { title: 'work set and plan', right: true, value: ({ plannedMs }) => ms(plannedMs) },
+  { title: 'reading', right: true, value: ({ readingMs }) => ms(readingMs) },
+  { title: 'of it throttled', right: true, value: ({ throttledMs }) => ms(throttledMs) },
+  { title: 'rest', right: true, value: ({ restMs }) => ms(restMs) },
+  { title: 'wanted', right: true, value: ({ bytesWanted }) => formatMegabytes(bytesWanted) },
+  { title: 'with gaps', right: true, value: ({ bytesPlanned }) => formatMegabytes(bytesPlanned) },
+  { title: 'from the disk', right: true, value: ({ bytesRead }) => formatMegabytes(bytesRead) },
+  { title: 'operations', right: true, value: ({ operations }) => String(operations ?? '–') },
+];
+
+/** Everything that was measured and what it was measured with. */
+export function postgresResults(bench: PostgresBench) {
+  const { settings, experiment, sourceCost } = bench;
+  return {
+    suite: 'postgres',
+    at: new Date().toISOString(),
+    versions: {
+      forewarm: forewarmVersion,
+      postgres: experiment.serverVersion,
+      node: process.versions.node,
+      kernel: release(),
+    },
+    settings,
+    device: experiment.device,
+    document: experiment.document,
+    goals: goalsOf(bench),
+    readySteps: readyStepsOf(experiment.runs),
+    sourceCost,
+    runs: experiment.runs.map(({ migration, ...run }) => ({
+      ...run,
+      ...(migration === undefined
+        ? {}
+        : {
+            record: migration.record,
+            operationsRead: migration.operationsRead,
+            strangerBlocks: migration.strangerBlocks,
+          }),
+    })),
+  };
+}
+
+/** The result for a terminal. */
+export function postgresText(bench: PostgresBench, renderTable: RenderTable): string {
+  const { experiment, sourceCost } = bench;
+  const figures = figureColumns.map(({ title, value }, i) => ({ title, right: i > 0, value }));
+  const osCache = experiment.runs.flatMap(({ osResidentBytes }) => osResidentBytes ?? []);
+  const { agent, sessions } = sourceCost.cpuCores;
+  const [low, high] = sourceCost.between;
+  return [
+    renderTable(figures, experiment.document.arms),
+    renderTable(goalColumns, goalsOf(bench)),
+    'From intent to ready, each repetition:\n',
+    renderTable(stepColumns, readyStepsOf(experiment.runs)),
+    `${describeSetting(experiment)}; medians of ${bench.settings.repetitions}.\n`,
+    experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
+    `Page cache of the target's files before each cold start: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
+    `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`,
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+/** The result as one HTML file. */
+export function postgresReport(bench: PostgresBench): string {
+  const { settings } = bench;
+  return renderReport(bench.experiment, {
+    title: `Benchmark: PostgreSQL, ${settings.device}`,
+    sections: [
+      `<h2>Figures to reach</h2>${htmlTable(goalColumns, goalsOf(bench))}`,
+      `<h2>From intent to ready</h2>${htmlTable(stepColumns, readyStepsOf(bench.experiment.runs))}`,
+    ],
+    settings: {
+      servers: `a primary and two physical replicas, shared_buffers ${settings.sharedBuffers} each`,
+      data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, primary keys besides`,
+      'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and as fast as it goes after it, seed ${settings.seed}`,
+      repetitions: `${settings.repetitions}, arms interleaved; figures are medians, plots the last repetition`,
+    },
+  });
+}
+
+function htmlTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const head = columns.map(({ title }) => `<th>${escapeMarkup(title)}</th>`).join('');
+  const body = rows.map(
+    (row) =>
+      `<tr>${columns.map(({ value, right }) => `<td${right ? ' class="n"' : ''}>${escapeMarkup(value(row))}</td>`).join('')}</tr>`,
+  );
+  return `<div class="wide"><table class="figures"><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+}

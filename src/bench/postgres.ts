@@ -1,0 +1,72 @@
+import { benchTableMb } from '../lab/app-data.ts';
+import type { DiskProfile } from '../lab/disk-profiles.ts';
+import {
+  type Experiment,
+  type ExperimentOptions,
+  runExperiment,
+  stagesOf,
+} from '../lab/experiment/run-experiment.ts';
+import type { Stage } from '../lab/experiment/site.ts';
+import type { OwnedProcesses } from '../lab/owned-processes.ts';
+import { measureSourceCost, type SourceCost } from './source-cost.ts';
+
+export interface PostgresBenchOptions {
+  readonly device: DiskProfile;
+  /** One repetition on a third of the data: to see that it works, not for figures. */
+  readonly quick: boolean;
+  readonly seed: number;
+  readonly repetitions: number;
+}
+
+export interface PostgresBench {
+  readonly settings: Omit<ExperimentOptions, 'owned' | 'onStage'>;
+  readonly experiment: Experiment;
+  readonly sourceCost: SourceCost;
+}
+
+/** The data of the published figures: a 919 MB table with a key of 86 MB, a pool of 512 MB. */
+export function benchSettings(options: PostgresBenchOptions): PostgresBench['settings'] {
+  const { device, quick, seed, repetitions } = options;
+  return {
+    ...{ device, seed, clientCount: 8, neighbourTableMb: 48, agentLogLevel: 'debug' },
+    // As installed, for what watching costs.
+    agentSettings: { observe: { interval: '1s', collect: '10s' } },
+    // Held back before the switch: the source shares its processors with the target here. Free after it.
+    pace: { before: 2_000 },
+    ...(quick
+      ? { sharedBuffers: '256MB', tableMb: 320, fillMs: 7_000, repetitions: 1 }
+      : { sharedBuffers: '512MB', tableMb: benchTableMb, fillMs: 15_000, repetitions }),
+  };
+}
+
+const costWindows = { full: { pairs: 40, windowMs: 2_500 }, quick: { pairs: 4, windowMs: 2_500 } };
+
+/** What will be done, for a progress view. */
+export function benchStages(options: PostgresBenchOptions): readonly Stage[] {
+  return [...stagesOf(benchSettings(options)), costStage(options)];
+}
+
+function costStage({ quick }: PostgresBenchOptions): Stage {
+  const { pairs, windowMs } = quick ? costWindows.quick : costWindows.full;
+  return { text: 'what watching and serving cost the source', expectedMs: pairs * (2 * windowMs + 500) };
+}
+
+/** Runs the arms, interleaved, then the source's cost on the same site. `onLogs` gets the agents' logs. */
+export async function runPostgresBench(
+  options: PostgresBenchOptions,
+  lab: {
+    readonly owned: OwnedProcesses;
+    readonly onStage: (stage: Stage) => void;
+    readonly onLogs: (logs: Readonly<Record<string, string>>) => void;
+  },
+): Promise<PostgresBench> {
+  const settings = benchSettings(options);
+  let sourceCost: SourceCost | undefined;
+  const experiment = await runExperiment({ ...settings, ...lab }, async (site) => {
+    lab.onStage(costStage(options));
+    sourceCost = await measureSourceCost(site, options.quick ? costWindows.quick : costWindows.full);
+    lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
+  });
+  if (sourceCost === undefined) throw new Error('the cost at the source was not measured');
+  return { settings, experiment, sourceCost };
+}

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { fetchWorkSetBytes } from '../broker/transfer.ts';
+import { goHome } from '../lab/experiment/arms.ts';
+import { median } from '../lab/experiment/run-experiment.ts';
+import { replicas, type Site, vms } from '../lab/experiment/site.ts';
+import { systemClock } from '../lib/clock.ts';
+
+/** What the agent costs the source's throughput, as seen by an application that reads as fast as it can. */
+export interface SourceCost {
+  /** Throughput of the same stretch of time, agent at work and agent held still. */
+  readonly pairs: readonly { readonly onTps: number; readonly offTps: number }[];
+  /** 1 - on/off: the median of the pairs, and between what it lies with 95 % certainty. */
+  readonly cost: number;
+  readonly between: readonly [number, number];
+  /** Processor time while at work, in cores: the agent itself, and its sessions at the database. */
+  readonly cpuCores: { readonly agent: number; readonly sessions: number };
+}
+
+const pauseMs = 500;
+/** A work set is served in every so-manieth window at work: many more than migrations would ask for. */
+const serveEvery = 4;
+
+/**
+ * Short windows with the source's agent at work (sampling, collecting, and serving a work set now and then)
+ * and held still, in the order on-off-off-on, so that a drift of the machine falls on both.
+ */
+export async function measureSourceCost(
+  site: Site,
+  options: { readonly pairs: number; readonly windowMs: number },
+): Promise<SourceCost> {
+  const { pairs: count, windowMs } = options;
+  const agent = site.agents.source;
+  await goHome(site);
+  site.mover.pace(undefined);
+  await systemClock.sleep(2_000);
+  const used = { agent: 0, sessions: 0 };
+  let worked = 0;
+  const on = async () => {
+    worked += 1;
+    const sessions = await agentSessions(site);
+    const before = { agent: cpuMs(agent.pid), sessions: sumOf(sessions.map(cpuMs)) };
+    const [tps] = await Promise.all([
+      windowTps(site, windowMs),
+      ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
+    ]);
+    used.agent += cpuMs(agent.pid) - before.agent;
+    used.sessions += sumOf(sessions.map(cpuMs)) - before.sessions;
+    return tps;
+  };
+  const off = async () => {
+    agent.freeze();
+    try {
+      return await windowTps(site, windowMs);
+    } finally {
+      agent.thaw();
+      // What it could not do while it was held still is done before the next window.
+      await systemClock.sleep(pauseMs);
+    }
+  };
+  const pairs: { onTps: number; offTps: number }[] = [];
+  for (let pair = 0; pair < count; pair++) {
+    if (pair % 2 === 0) pairs.push({ onTps: await on(), offTps: await off() });
+    else {
+      const offTps = await off();
+      pairs.push({ onTps: await on(), offTps });
+    }
+  }
+  const costs = pairs.map(({ onTps, offTps }) => 1 - onTps / offTps);
+  return {
+    pairs,
+    cost: median(costs),
+    between: medianInterval(costs),
+    cpuCores: { agent: used.agent / (count * windowMs), sessions: used.sessions / (count * windowMs) },
+  };
+}
+
+/** The 95 % interval of a median by the order of the values, whatever their distribution. */
+export function medianInterval(values: readonly number[]): [number, number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const reach = 0.98 * Math.sqrt(sorted.length);
+  const low = Math.max(0, Math.floor(sorted.length / 2 - reach) - 1);
+  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + reach));
+  return [sorted[low] ?? Number.NaN, sorted[high] ?? Number.NaN];
+}
+
+let lastWindow = 0;
+
+async function windowTps(site: Site, windowMs: number): Promise<number> {
+  lastWindow += 1;
+  const name = `window ${lastWindow}`;
+  site.mover.measure([{ name, forMs: windowMs }]);
+  const { transactions, durationMs } = await site.mover.measured(name);
+  return (transactions * 1000) / durationMs;
+}
+
+async function serveOnce(site: Site): Promise<void> {
+  const request = { vm: vms.mover, sharpen: true, maxAgeMs: 0 };
+  await fetchWorkSetBytes(site.broker.requests, replicas.source, request, 10_000);
+}
+
+async function agentSessions(site: Site): Promise<number[]> {
+  const rows = await site.source.query<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE usename = 'forewarm'",
+  );
+  return rows.map(({ pid }) => pid);
+}
+
+/** Processor time of a process until now, user and system, in ms; 0 when it is gone. */
+function cpuMs(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    // In ticks of 10 ms: the kernel's USER_HZ is 100 on every architecture that Node runs on.
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return 0;
+  }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,133 @@
+import type { KV, KvEntry } from 'nats';
+import { z } from 'zod';
+import { ForewarmError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { isConflict, jetStreamError } from './topology.ts';
+
+export interface Stored<T> {
+  readonly key: string;
+  readonly value: T;
+  readonly revision: number;
+}
+
+/** A key-value bucket whose entries are checked on the way out; a malformed one is skipped with a warning. */
+export class Bucket<T> {
+  readonly #kv: KV;
+  readonly #schema: z.ZodType<T>;
+  readonly #logger: Logger;
+
+  constructor(kv: KV, schema: z.ZodType<T>, logger: Logger) {
+    this.#kv = kv;
+    this.#schema = schema;
+    this.#logger = logger;
+  }
+
+  async get(key: string): Promise<Stored<T> | null> {
+    const entry = await this.#kv.get(key).catch((error) => {
+      throw jetStreamError(error);
+    });
+    return entry === null ? null : this.#read(entry);
+  }
+
+  /** Writes whatever was there; returns the revision. */
+  async put(key: string, value: T): Promise<number> {
+    return await this.#kv.put(key, this.#encode(key, value)).catch((error) => {
+      throw jetStreamError(error);
+    });
+  }
+
+  /** Writes only when the key is new; null when it is not. */
+  async create(key: string, value: T): Promise<number | null> {
+    return await this.#unlessConflict(() => this.#kv.create(key, this.#encode(key, value)));
+  }
+
+  /** Writes only over that revision; null when somebody else wrote in between. */
+  async replace(key: string, value: T, revision: number): Promise<number | null> {
+    return await this.#unlessConflict(() => this.#kv.update(key, this.#encode(key, value), revision));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#kv.delete(key).catch((error) => {
+      throw jetStreamError(error);
+    });
+  }
+
+  /** Current entries; `filter` may hold NATS wildcards. */
+  async list(filter?: string): Promise<Stored<T>[]> {
+    const found: Stored<T>[] = [];
+    try {
+      const keys: string[] = [];
+      for await (const key of await this.#kv.keys(filter)) keys.push(key);
+      for (const key of keys) {
+        const stored = await this.get(key);
+        if (stored !== null) found.push(stored);
+      }
+    } catch (error) {
+      throw jetStreamError(error);
+    }
+    return found;
+  }
+
+  /** Entries as they are and as they change; `null` is a deleted one. Ends when the signal aborts. */
+  async *watch(
+    key: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ key: string; stored: Stored<T> | null }> {
+    const iterator = await this.#kv.watch(key === undefined ? {} : { key }).catch((error) => {
+      throw jetStreamError(error);
+    });
+    const stop = () => iterator.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      for await (const entry of iterator) yield { key: entry.key, stored: this.#read(entry) };
+    } finally {
+      signal.removeEventListener('abort', stop);
+      iterator.stop();
+    }
+  }
+
+  async #unlessConflict(write: () => Promise<number>): Promise<number | null> {
+    try {
+      return await write();
+    } catch (error) {
+      if (isConflict(error)) return null;
+      throw jetStreamError(error);
+    }
+  }
+
+  /** What readers would skip is not written: it would be lost without a word. */
+  #encode(key: string, value: T): string {
+    const checked = this.#schema.safeParse(value);
+    if (checked.success) return JSON.stringify(value);
+    throw new ForewarmError(
+      'internal',
+      `an entry ${key} is not of the wire format: ${z.prettifyError(checked.error)}`,
+    );
+  }
+
+  #read(entry: KvEntry): Stored<T> | null {
+    if (entry.operation !== 'PUT') return null;
+    try {
+      return {
+        key: entry.key,
+        value: this.#schema.parse(JSON.parse(entry.string())),
+        revision: entry.revision,
+      };
+    } catch (error) {
+      this.#logger.warn(
+        { bucket: entry.bucket, key: entry.key, error: String(error).slice(0, 300) },
+        'skipped a malformed entry',
+      );
+      return null;
+    }
+  }
+}
+
+/** For keys that come from outside: a bucket key of two names, as in `db1.app1`. */
+export function pairKey(first: string, second: string): string {
+  if (first.includes('.') || second.includes('.')) {
+    throw new ForewarmError('name_invalid', `names may not hold a dot: ${JSON.stringify([first, second])}`);
+  }
+  return `${first}.${second}`;
+}

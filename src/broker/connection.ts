@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  DebugEvents,
+  ErrorCode,
+  Events,
+  type NatsConnection,
+  NatsError,
+} from 'nats';
+import { ForewarmError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+
+export interface BrokerOptions {
+  /** One URL or several with commas between. */
+  readonly url: string;
+  /** Path of a credentials file. */
+  readonly creds?: string | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  readonly token?: string | undefined;
+  readonly prefix?: string | undefined;
+  /** Shown in NATS's own monitoring. */
+  readonly name: string;
+  readonly logger: Logger;
+  /** Bound of the first connection and of every request, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Connects and reconnects for ever. Rejects with `broker_unreachable` or `broker_denied`. */
+export async function openConnection(options: BrokerOptions): Promise<NatsConnection> {
+  const settings: ConnectionOptions = {
+    servers: options.url.split(',').map((server) => server.trim()),
+    name: options.name,
+    timeout: options.timeoutMs ?? 5_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // A half-open connection is noticed within 15 s.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.password === undefined ? {} : { pass: options.password }),
+    ...(options.token === undefined ? {} : { token: options.token }),
+    ...(options.creds === undefined
+      ? {}
+      : { authenticator: credsAuthenticator(await readFile(options.creds)) }),
+  };
+  let connection: NatsConnection;
+  try {
+    connection = await connect(settings);
+  } catch (error) {
+    throw connectionError(error, options.url);
+  }
+  void logStatus(connection, options.logger);
+  return connection;
+}
+
+const deniedCodes: ReadonlySet<string> = new Set([
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.BadAuthentication,
+  ErrorCode.BadCreds,
+  ErrorCode.PermissionsViolation,
+]);
+
+function connectionError(error: unknown, url: string): ForewarmError {
+  const where = url.replaceAll(/\/\/[^@/]*@/g, '//');
+  if (error instanceof NatsError && deniedCodes.has(error.code)) {
+    return new ForewarmError('broker_denied', `NATS at ${where} refused the credentials`, {
+      hint: 'Check nats.creds, nats.user and nats.password.',
+      cause: error,
+    });
+  }
+  return new ForewarmError(
+    'broker_unreachable',
+    `NATS at ${where} does not answer: ${(error as Error).message}`,
+    {
+      hint: 'Check nats.url and that nats-server runs there.',
+      cause: error,
+    },
+  );
+}
+
+async function logStatus(connection: NatsConnection, logger: Logger): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === Events.Disconnect) logger.warn('NATS connection lost; reconnecting');
+    else if (status.type === Events.Reconnect) logger.info('NATS connection is back');
+    else if (status.type === Events.Error) logger.warn({ error: status.data }, 'NATS reported an error');
+    else if (status.type === Events.LDM) logger.info('NATS server asks its clients to move');
+    else if (status.type === DebugEvents.StaleConnection) logger.warn('NATS connection is stale');
+  }
+}

@@ -1,0 +1,147 @@
+import { Events, ErrorCode as NatsCode, type NatsConnection, NatsError } from 'nats';
+import { z } from 'zod';
+import { describeError, type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
+import { wireVersion } from '../messages/names.ts';
+import { refusalSchema } from '../messages/requests.ts';
+import type { RequestKind, Subjects } from '../messages/subjects.ts';
+
+/** Answers one kind of request: a message of the wire format, or bytes. */
+export type RequestHandler = (request: unknown) => Promise<object | Uint8Array>;
+
+/** Requests between agents, and from commands to agents. */
+export class Requests {
+  readonly #connection: NatsConnection;
+  readonly #subjects: Subjects;
+  readonly #logger: Logger;
+  #away = false;
+
+  constructor(connection: NatsConnection, subjects: Subjects, logger: Logger) {
+    this.#connection = connection;
+    this.#subjects = subjects;
+    this.#logger = logger;
+    void this.#watchConnection();
+  }
+
+  /** Payload bytes that one message may carry here. */
+  get payloadLimit(): number {
+    return this.#connection.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /**
+   * Asks one agent and checks its answer. Rejects with `replica_unknown` when no agent listens,
+   * `source_away` when it does not answer in time, `broker_unreachable` at once while NATS is away, or
+   * the code that the agent gave.
+   */
+  async ask<T>(
+    replica: string,
+    kind: RequestKind,
+    request: object,
+    answer: z.ZodType<T>,
+    timeoutMs: number,
+  ): Promise<T> {
+    const data = await this.askBytes(replica, kind, request, timeoutMs);
+    const value: unknown = JSON.parse(new TextDecoder().decode(data));
+    const parsed = answer.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new ForewarmError(
+      'message_malformed',
+      `the agent of ${replica} answered ${kind} in a form that is not ours: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+
+  /** Like `ask`, for an answer that is bytes. */
+  async askBytes(
+    replica: string,
+    kind: RequestKind,
+    request: object,
+    timeoutMs: number,
+  ): Promise<Uint8Array> {
+    if (this.#away) {
+      throw new ForewarmError('broker_unreachable', `${replica} cannot be asked: NATS is away`);
+    }
+    const payload = JSON.stringify({ v: wireVersion, ...request });
+    const reply = await this.#connection
+      .request(this.#subjects.request(replica, kind), payload, { timeout: timeoutMs })
+      .catch((error) => {
+        throw requestError(error, replica, timeoutMs);
+      });
+    if (reply.headers?.has('Forewarm-Error')) throw refusal(reply.data, replica);
+    return reply.data;
+  }
+
+  /** Serves one replica's requests until the signal aborts; a handler's error becomes a refusal. */
+  async serve(
+    replica: string,
+    handlers: Readonly<Record<RequestKind, RequestHandler>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { headers } = await import('nats');
+    const subscription = this.#connection.subscribe(this.#subjects.requestsOf(replica));
+    const stop = () => subscription.unsubscribe();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    for await (const message of subscription) {
+      const kind = message.subject.split('.').at(-1) as RequestKind;
+      const handler = handlers[kind];
+      // Not awaited: a slow work set must not hold up an estimate.
+      void (async () => {
+        try {
+          if (handler === undefined)
+            throw new ForewarmError('message_malformed', `no request of kind ${kind} is known`);
+          const answer = await handler(parseRequest(message.data));
+          message.respond(answer instanceof Uint8Array ? answer : JSON.stringify(answer));
+        } catch (error) {
+          const failure = describeError(error);
+          this.#logger.warn({ kind, code: failure.code, reason: failure.message }, 'refused a request');
+          const head = headers();
+          head.set('Forewarm-Error', failure.code);
+          message.respond(JSON.stringify({ v: wireVersion, error: failure }), { headers: head });
+        }
+      })();
+    }
+  }
+
+  /** A request of a lost connection would wait for its whole time. */
+  async #watchConnection(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === Events.Disconnect) this.#away = true;
+      else if (type === Events.Reconnect) this.#away = false;
+    }
+  }
+}
+
+function parseRequest(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch (cause) {
+    throw new ForewarmError('message_malformed', `a request is not JSON (${data.length} bytes)`, { cause });
+  }
+}
+
+function requestError(error: unknown, replica: string, timeoutMs: number): ForewarmError {
+  if (error instanceof NatsError && error.code === NatsCode.NoResponders) {
+    return new ForewarmError('replica_unknown', `no agent answers for replica ${replica}`, {
+      hint: 'Look at `forewarm status`; start its agent with `forewarm agent --config FILE`.',
+      cause: error,
+    });
+  }
+  if (error instanceof NatsError && error.code === NatsCode.Timeout) {
+    return new ForewarmError('source_away', `the agent of ${replica} did not answer within ${timeoutMs} ms`, {
+      cause: error,
+    });
+  }
+  return new ForewarmError(
+    'broker_unreachable',
+    `the request to ${replica} failed: ${(error as Error).message}`,
+    { cause: error },
+  );
+}
+
+function refusal(data: Uint8Array, replica: string): ForewarmError {
+  const parsed = refusalSchema.safeParse(JSON.parse(new TextDecoder().decode(data)));
+  const { code, message } = parsed.success
+    ? parsed.data.error
+    : { code: 'internal', message: 'refused without a reason' };
+  return new ForewarmError(code in errorCodes ? (code as ErrorCode) : 'internal', `${replica}: ${message}`);
+}

@@ -1,0 +1,201 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { parseDurationMs } from '../config/value-types.ts';
+import { describeError, type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
+import type { MigrationRecord } from '../messages/record.ts';
+import type { WaitResult } from '../publisher/await-ready.ts';
+import { newMigrationId, WarmAhead } from '../publisher/warm-ahead.ts';
+import {
+  addConfigOptions,
+  type CommandContext,
+  checkName,
+  type Flags,
+  print,
+  publisherConfig,
+} from './context.ts';
+import { afterInterrupt, carryOut } from './migrate-outcome.ts';
+import { formatMs, formatShare } from './terminal/format.ts';
+import { barProgress, lineProgress } from './terminal/progress.ts';
+
+const notReadyStatus = 3;
+const signalStatus = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+interface MigrateFlags extends Flags {
+  readonly vm: string;
+  readonly to: string;
+  readonly from?: string;
+  readonly deadline: Date;
+  readonly id?: string;
+  readonly json?: boolean;
+}
+
+interface Result {
+  readonly id: string;
+  readonly vm: string;
+  readonly target: string | undefined;
+  /** `skipped`: the warming could not be asked for, and the command ran all the same. */
+  readonly outcome: 'ready' | 'deadline' | 'arrived' | 'skipped';
+  readonly waitedMs: number;
+  readonly deadline: string;
+  readonly record?: MigrationRecord | undefined;
+  readonly command?: { readonly status: number };
+}
+
+function parseDeadline(text: string): Date {
+  const durationMs = parseDurationMs(text);
+  if (durationMs !== undefined) return new Date(Date.now() + durationMs);
+  const date = /^\d{4}-\d\d-\d\dT/.test(text) ? new Date(text) : new Date(Number.NaN);
+  if (Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError('Give a duration such as 30s, or a time such as 2030-01-31T12:00:00Z.');
+  }
+  return date;
+}
+
+export function createCommand(context: CommandContext): Command {
+  const command = new Command('migrate')
+    .description(
+      'Publishes the intent, waits until the target is warm or the deadline is there, then runs COMMAND if one ' +
+        'is given and says arrived or aborted by its exit status, which is passed on. COMMAND runs in every case.',
+    )
+    .requiredOption('--vm <name>', 'the VM that moves')
+    .requiredOption('--to <replica>', 'the replica that it will read, or `auto` for the best one')
+    .option('--from <replica>', 'the replica that it reads now (default: its route)')
+    .option(
+      '--deadline <time>',
+      'longest wait: a duration, or a time in ISO 8601',
+      parseDeadline,
+      parseDeadline('30s'),
+    )
+    .option('--id <name>', 'id of the migration; publishing one twice is one migration')
+    .option('--json', "print the result as JSON (COMMAND's own output then goes to stderr)")
+    .argument('[command...]', 'what to run afterwards, after --');
+  addConfigOptions(command);
+  command.addHelpText(
+    'after',
+    `
+Exit status: 0 ready, 3 not ready by the deadline (go on), 1 error, 2 wrong usage; with COMMAND its own.
+
+Examples:
+  forewarm migrate --vm app1 --to db2
+  forewarm migrate --vm app1 --to auto --deadline 10s
+  forewarm migrate --vm app1 --to db2 -- virsh migrate --live app1 qemu+ssh://hv2/system`,
+  );
+  // The default is shown as what it is, not as the time that it became.
+  for (const option of command.options)
+    if (option.long === '--deadline') option.defaultValueDescription = '30s';
+  command.action((argv: string[], flags: MigrateFlags) => migrate(context, flags, argv));
+  return command;
+}
+
+async function migrate(context: CommandContext, flags: MigrateFlags, argv: readonly string[]): Promise<void> {
+  const startMs = performance.now();
+  const warn = (text: string) => context.err(`forewarm: ${text}\n`);
+  const id = flags.id ?? newMigrationId(flags.vm, new Date());
+  const { vm, to, from, deadline } = flags;
+  let ahead: WarmAhead | undefined;
+  let waited: WaitResult | undefined;
+  const interrupt = new AbortController();
+  let interruptedBy: keyof typeof signalStatus | undefined;
+  context.onSignal = (signal) => {
+    if (interruptedBy !== undefined) return false;
+    interruptedBy = signal as keyof typeof signalStatus;
+    interrupt.abort();
+    return true;
+  };
+  try {
+    checkName('--vm', vm);
+    checkName('--to', to);
+    if (from !== undefined) checkName('--from', from);
+    checkName('--id', id);
+    ahead = new WarmAhead({ id, vm, to, from, deadline }, publisherConfig(context, flags));
+    waited = await wait(context, ahead, interrupt.signal);
+  } catch (error) {
+    if (interruptedBy === undefined && argv.length === 0) {
+      await ahead?.close();
+      throw error;
+    }
+    if (interruptedBy === undefined) warn(`${describeError(error).message}; going on without warming`);
+  }
+  try {
+    if (interruptedBy !== undefined) {
+      await afterInterrupt(context, ahead, warn);
+      context.exitStatus = signalStatus[interruptedBy];
+      return;
+    }
+    const waitedMs = Math.round(performance.now() - startMs);
+    const outcome = outcomeOf(waited);
+    if (argv.length === 0) {
+      if (waited?.verdict.kind === 'ended') throw endedError(id, waited.verdict);
+      const result: Result = {
+        ...{ id, vm, target: ahead?.target, outcome, waitedMs },
+        ...{ deadline: deadline.toISOString(), record: waited?.record },
+      };
+      print(context, flags, result, () => sentence(result));
+      context.exitStatus = outcome === 'deadline' ? notReadyStatus : 0;
+      return;
+    }
+    if (waited?.verdict.kind === 'ended') {
+      warn(`${endedError(id, waited.verdict).message}; going on without warming`);
+    } else if (outcome === 'deadline') {
+      warn(`${ahead?.target} was not ready by the deadline; going on`);
+    }
+    const status = await carryOut(context, { argv, ahead, json: flags.json === true, warn });
+    context.exitStatus = status;
+    if (flags.json === true) {
+      const record = waited?.record;
+      const result: Result = {
+        ...{ id, vm, target: ahead?.target, outcome, waitedMs },
+        ...{ deadline: deadline.toISOString(), record, command: { status } },
+      };
+      print(context, flags, result, () => '');
+    }
+  } finally {
+    await ahead?.close();
+  }
+}
+
+async function wait(context: CommandContext, ahead: WarmAhead, signal: AbortSignal): Promise<WaitResult> {
+  const view = process.stderr.isTTY ? await barProgress(process.stderr) : lineProgress(context.err);
+  try {
+    return await ahead.run(signal, {
+      onTarget(target, why) {
+        const note = why === undefined ? '' : ` (${why})`;
+        if (!process.stderr.isTTY) {
+          context.err(`forewarm: migration ${ahead.order.id}: ${ahead.order.vm} to ${target}${note}\n`);
+        }
+      },
+      onProgress: (progress) => view.update(progress),
+    });
+  } finally {
+    view.stop();
+  }
+}
+
+function outcomeOf(waited: WaitResult | undefined): Result['outcome'] {
+  const kind = waited?.verdict.kind;
+  return kind === 'ready' || kind === 'deadline' || kind === 'arrived' ? kind : 'skipped';
+}
+
+function endedError(
+  id: string,
+  ended: { state: string; code: string | undefined; reason: string | undefined },
+) {
+  const code =
+    ended.code !== undefined && ended.code in errorCodes ? (ended.code as ErrorCode) : 'warming_failed';
+  return new ForewarmError(
+    code,
+    `migration ${id} was ${ended.state}: ${ended.reason ?? 'no reason was given'}`,
+    {
+      hint: `See \`forewarm history --migration ${id}\`.`,
+    },
+  );
+}
+
+function sentence({ id, vm, target, outcome, waitedMs, record }: Result): string {
+  const residency =
+    record?.residency === undefined ? '' : `, ${formatShare(record.residency)} of the plan resident`;
+  const after = formatMs(waitedMs);
+  if (outcome === 'ready')
+    return `${target} is ready for ${vm} after ${after}${residency} (migration ${id})\n`;
+  if (outcome === 'arrived') return `${vm} has arrived at ${target} already (migration ${id})\n`;
+  return `${target} is not ready for ${vm} after ${after}${residency}; go on, it keeps warming (migration ${id})\n`;
+}

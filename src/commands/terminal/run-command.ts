@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+export interface CommandEnd {
+  /** As a shell would say it: 128 + signal, 127 not found, 126 not executable. */
+  readonly status: number;
+  /** Why it could not be started. */
+  readonly failure?: string;
+}
+
+export interface RunningCommand {
+  readonly end: Promise<CommandEnd>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Runs a command in the foreground. With `stdoutToStderr` its output leaves stdout to our own result. */
+export function runCommand(
+  argv: readonly string[],
+  options: { readonly stdoutToStderr?: boolean } = {},
+): RunningCommand {
+  const [file = '', ...args] = argv;
+  const child = spawn(file, args, {
+    stdio: ['inherit', options.stdoutToStderr ? 2 : 'inherit', 'inherit'],
+  });
+  const end = new Promise<CommandEnd>((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      resolve({
+        status: error.code === 'ENOENT' ? 127 : 126,
+        failure: `${file}: ${error.code ?? error.message}`,
+      });
+    });
+    child.once('exit', (code, signal) => {
+      resolve({ status: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) });
+    });
+  });
+  return { end, kill: (signal) => void child.kill(signal) };
+}

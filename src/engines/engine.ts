@@ -1,0 +1,162 @@
+import type { VmRule } from '../attribution/vm-rules.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { ProfileRelation } from '../messages/profile.ts';
+import type { BlockRanges } from '../planning/block-ranges.ts';
+import type { Fork, RelationRef, WorkSet, WorkSetRelation } from '../planning/work-set.ts';
+
+export type EngineKind = 'postgres' | 'mariadb' | 'mysql';
+
+export interface EngineOptions {
+  readonly replica: string;
+  /** Connection string; a secret. */
+  readonly url: string;
+  /** Databases whose relations are watched and warmed; the URL's own where empty. */
+  readonly databases: readonly string[];
+  readonly vms: readonly VmRule[];
+  /** Bound of every statement that Forewarm runs, in milliseconds. */
+  readonly statementTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+export interface ServerIdentity {
+  readonly kind: EngineKind;
+  readonly version: string;
+  /** Equal on physical replicas of one cluster; empty when unknown. */
+  readonly systemId: string;
+  readonly poolBlocks: number;
+  readonly blockBytes: number;
+  readonly databases: readonly string[];
+  /** True while it replays from a primary. */
+  readonly replica: boolean;
+  /** How blocks can be read here: `pg_prewarm`, `scan`, or `none`. */
+  readonly means: string;
+  readonly canWarm: boolean;
+  /** What is missing and what that costs, in words a person can act on. */
+  readonly degraded: readonly string[];
+}
+
+/** Cheap figures for throttling and ready; each call is one short statement. */
+export interface ServerHealth {
+  /** Age of the last replayed transaction while behind; 0 when caught up or a primary; null when unknown. */
+  readonly lagMs: number | null;
+  /** False: replay is paused, or no WAL arrives. */
+  readonly replaying: boolean;
+  /** Other sessions running a statement now, and those of them waiting for I/O. */
+  readonly active: number;
+  readonly ioWaiting: number;
+  /** Cumulative statement time in ms and calls of everybody but Forewarm; null when unknown. */
+  readonly statements: { readonly ms: number; readonly calls: number } | null;
+}
+
+/** What the last window showed of one VM. Block counts are accesses, hits and reads alike. */
+export interface VmObservation {
+  readonly blocks: number;
+  readonly blocksHit: number;
+  readonly blocksRead: number;
+  /** Part of `blocks` whose statements were divided among VMs by sampling. */
+  readonly splitBlocks: number;
+  readonly relations: readonly {
+    readonly ref: RelationRef;
+    readonly oid?: number;
+    readonly blocks: number;
+  }[];
+  readonly unexplained: readonly {
+    readonly database: string;
+    readonly queryId: string;
+    readonly blocks: number;
+    readonly reason: string;
+  }[];
+}
+
+export interface Observation {
+  readonly windowMs: number;
+  readonly vms: ReadonlyMap<string, VmObservation>;
+  /** Sessions and block accesses that no rule matched: counted, never guessed. */
+  readonly unmatched: { readonly sessions: number; readonly blocks: number };
+}
+
+/** Watches who touches what; keeps its own baselines between calls. */
+export interface Observer {
+  /** One look at the sessions: a few milliseconds of the server. */
+  sample(): Promise<void>;
+  /** Everything since the last call, attributed. The first call sets the baseline and is empty. */
+  collect(): Promise<Observation>;
+}
+
+/** A relation's fork as this server knows it. */
+export interface LocalRelation extends RelationRef {
+  readonly fork: Fork;
+  readonly oid: number;
+  readonly filenode: string;
+  readonly sizeBlocks: number;
+}
+
+export interface RelationMatch {
+  readonly wanted: WorkSetRelation;
+  /** `blocks`: the list holds here; `relation`: only the name does; `absent`: not here. */
+  readonly verdict: 'blocks' | 'relation' | 'absent';
+  readonly local?: LocalRelation;
+  /** Why not `blocks`. */
+  readonly reason?: string;
+}
+
+export interface PoolState {
+  /** False: no view of the pool; the counts are 0 and `resident` is empty. */
+  readonly known: boolean;
+  readonly poolBlocks: number;
+  readonly freeBlocks: number;
+  /** Used buffers of the whole pool by usage count 0..5. */
+  readonly blocksByHeat: readonly number[];
+  /** What the pool holds of the relations asked for, by `relationKey`. */
+  readonly resident: ReadonlyMap<string, BlockRanges>;
+  /** Memory that the host could give to its page cache; null when unknown or on another host. */
+  readonly osCacheBytes: number | null;
+}
+
+/** Half-open block spans [start, end), flat: start0, end0, start1, end1, … */
+export type Spans = readonly number[];
+
+/** One bounded piece of warming: one or a few statements. */
+export interface WarmStep {
+  readonly relation: LocalRelation;
+  /** `os`: only into the page cache. */
+  readonly tier: 'pool' | 'os';
+  /** Spans to run through the disk once, gaps bridged; empty where `wanted` can be read as it is. */
+  readonly readThrough: Spans;
+  readonly wanted: Spans;
+}
+
+export interface WarmResult {
+  /** Blocks of `wanted` that were carried out. */
+  readonly blocks: number;
+  readonly ms: number;
+}
+
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'fault';
+  readonly subject: string;
+  readonly message: string;
+  /** The statement or line that mends it. */
+  readonly remedy?: string;
+}
+
+/** One database server, seen by the agent beside it. Rejects with ForewarmError; every statement is bounded. */
+export interface Engine {
+  readonly kind: EngineKind;
+  /** Reads version, pool and capabilities anew; also after the server came back. */
+  identify(): Promise<ServerIdentity>;
+  health(): Promise<ServerHealth>;
+  readonly observer: Observer;
+  /** The cached blocks of those relations with heat; walks the whole pool, so call it rarely. */
+  workSet(vm: string, relations: readonly ProfileRelation[], signal?: AbortSignal): Promise<WorkSet>;
+  /** Where each of a work set's relations stands here. */
+  match(workSet: WorkSet): Promise<readonly RelationMatch[]>;
+  /** The pool, and what it holds of these relations; walks the whole pool. */
+  poolState(relations: readonly LocalRelation[]): Promise<PoolState>;
+  warm(step: WarmStep, signal?: AbortSignal): Promise<WarmResult>;
+  /** Touches resident blocks once more, so that each one's heat rises by one. */
+  raiseHeat(relation: LocalRelation, spans: Spans, signal?: AbortSignal): Promise<void>;
+  /** Everything that the agent needs of this server, all faults at once. */
+  check(): Promise<readonly Finding[]>;
+  close(): Promise<void>;
+}

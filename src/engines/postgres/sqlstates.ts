@@ -1,0 +1,90 @@
+import type { ErrorCode } from '../../lib/errors.ts';
+
+/** SQLSTATEs and socket codes by what they mean to Forewarm; a message's text is never looked at. */
+const unreachable = new Set([
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+  '53300', // too_many_connections
+  '25P03', // idle_in_transaction_session_timeout
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT', // the unix socket of a server that is down
+]);
+const denied = new Set([
+  '42501', // insufficient_privilege
+  '28000', // invalid_authorization_specification
+  '28P01', // invalid_password
+]);
+const timedOut = new Set([
+  '57014', // query_canceled: statement_timeout, pg_cancel_backend or a conflict with recovery
+  '55P03', // lock_not_available
+]);
+const undefinedObject = new Set([
+  '42883', // undefined_function
+  '42P01', // undefined_table
+  '42704', // undefined_object
+  '3F000', // invalid_schema_name
+]);
+/** A relation or its file went away between the catalog's answer and its use, or cannot be had now. */
+const outOfReach = new Set([
+  '40001', // serialization_failure: on a standby, replay needs what the statement holds
+  '55P03', // lock_not_available
+  '42P01', // undefined_table
+  '58P01', // undefined_file
+  'XX000', // "could not open relation with OID": an internal error before it got a code of its own
+  'XX001', // data_corrupted: a block past the end of a relation truncated meanwhile
+  '22023', // invalid_parameter_value: pg_prewarm's check of a block against the relation's length
+  '55000', // object_not_in_prerequisite_state
+]);
+const undefinedDatabase = '3D000';
+
+/** The code of a driver's error, or '' where it has none. */
+export function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+export const isUndefinedObject = (error: unknown): boolean => undefinedObject.has(codeOf(error));
+export const isOutOfReach = (error: unknown): boolean => outOfReach.has(codeOf(error));
+
+/** True for an answer of the server (five characters) that leaves the session usable. */
+export function leavesSessionUsable(error: unknown): boolean {
+  const code = codeOf(error);
+  return /^[0-9A-Z]{5}$/.test(code) && !unreachable.has(code) && !code.startsWith('08');
+}
+
+/** What a person is told, and what to do next. */
+export function classify(error: unknown): { code: ErrorCode; hint: string } {
+  const code = codeOf(error);
+  if (denied.has(code)) {
+    return {
+      code: 'database_denied',
+      hint: 'Run sql/postgres/setup.sql as an administrator of the primary.',
+    };
+  }
+  if (timedOut.has(code)) {
+    return {
+      code: 'statement_timeout',
+      hint: 'Raise database.statementTimeout, or look at what loads the server or holds the lock.',
+    };
+  }
+  if (code === undefinedDatabase) {
+    return {
+      code: 'config_invalid',
+      hint: 'Check database.url and database.databases in the configuration.',
+    };
+  }
+  // Of the driver's own errors (a connection lost or not made in time) none has a code.
+  if (unreachable.has(code) || code.startsWith('08') || code === '') {
+    return { code: 'database_unreachable', hint: 'Check database.url and that the server runs.' };
+  }
+  return { code: 'internal', hint: 'Please report it with the log; the SQLSTATE is in the message.' };
+}

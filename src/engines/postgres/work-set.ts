@@ -1,0 +1,77 @@
+import type { ProfileRelation } from '../../messages/profile.ts';
+import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
+import type { Fork, WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
+import { type CatalogRelation, lookUpRelations } from './catalog.ts';
+import type { PostgresConnections } from './connections.ts';
+import type { PostgresIdentity } from './identity.ts';
+import { withOsCache } from './os-cache.ts';
+import { poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
+
+/** The cached blocks of those relations with heat; a profile's relations that are not here are left out. */
+export async function readWorkSet(
+  connections: PostgresConnections,
+  identity: PostgresIdentity,
+  options: {
+    readonly vm: string;
+    readonly relations: readonly ProfileRelation[];
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<WorkSet> {
+  const { relations, signal } = options;
+  const found = (await lookUpRelations(connections, relations, { blockBytes: identity.blockBytes, signal }))
+    .filter((relation) => relation.storage !== undefined)
+    .map((relation) => ({ ...relation, database: relations[relation.index]!.database }));
+  const database = poolViewDatabase(identity);
+  const resident =
+    database === undefined
+      ? undefined
+      : (
+          await walkPool(connections, identity, {
+            database,
+            storages: found.map((relation) => relation.storage as Storage),
+            counts: false,
+            signal,
+          })
+        ).resident;
+  const secondTier = resident && (await withOsCache(connections, identity, { found, resident, signal }));
+  const pieces = found.flatMap((relation, index) =>
+    forksOf(relation, relations[relation.index]!, (secondTier ?? resident)?.get(index)),
+  );
+  return {
+    vm: options.vm,
+    source: connections.replica,
+    systemId: identity.systemId,
+    blockBytes: identity.blockBytes,
+    takenAt: new Date().toISOString(),
+    blocksKnown: resident !== undefined,
+    secondTier: secondTier === undefined ? 'unknown' : 'measured',
+    relations: pieces,
+  };
+}
+
+/** The main fork always, for its size and share serve where blocks do not; others where they are cached. */
+function forksOf(
+  relation: CatalogRelation,
+  profiled: ProfileRelation,
+  resident: ReadonlyMap<Fork, BlockRanges> | undefined,
+): WorkSetRelation[] {
+  const { database, schema, name, kind, parent } = profiled;
+  const ranges = new Map<Fork, BlockRanges>([['main', emptyRanges], ...(resident ?? [])]);
+  return [...ranges].map(([fork, held]) => ({
+    database,
+    schema,
+    name,
+    kind,
+    ...(parent === undefined ? {} : { parent }),
+    fork,
+    filenode: relation.filenode,
+    sizeBlocks: Math.max(relation.forkBlocks?.[fork] ?? 0, endOf(held)),
+    share: profiled.share,
+    ranges: held,
+  }));
+}
+
+function endOf({ starts, lengths }: BlockRanges): number {
+  const last = starts.length - 1;
+  return last < 0 ? 0 : starts[last]! + lengths[last]!;
+}

@@ -1,0 +1,184 @@
+import pg, { escapeIdentifier } from 'pg';
+import { systemClock } from '../lib/clock.ts';
+import { retry } from '../lib/retry.ts';
+import type { AppConfig, AppReport, Measure } from './app-messages.ts';
+import { LoadMeter } from './load-meter.ts';
+import { LoadPattern } from './load-pattern.ts';
+
+/** How far behind its schedule a limited rate makes up for what it could not do. */
+const catchUpMs = 100;
+
+/**
+ * Concurrent clients that read ranges of one table by prepared statements, each as soon as its last read has
+ * ended. A read that fails is counted, and its connection is made anew.
+ */
+export class AppLoad {
+  readonly #config: AppConfig;
+  readonly #report: (report: AppReport) => void;
+  readonly #pattern: LoadPattern;
+  readonly #meters = new Set<LoadMeter>();
+  readonly #statement: string;
+  readonly #stop = new AbortController();
+  /** One a worker; replaced as a whole by a switch. */
+  #clients: pg.Client[] = [];
+  /** The last read of each connection; resolves when it has ended, well or not. */
+  readonly #inFlight = new WeakMap<pg.Client, Promise<void>>();
+  #dsn: string;
+  #resumed: Promise<void> = Promise.resolve();
+  #resume: () => void = () => {};
+  #nextTurnMs = 0;
+  #maxTps: number | undefined;
+
+  constructor(config: AppConfig, report: (report: AppReport) => void) {
+    this.#config = config;
+    this.#report = report;
+    this.#dsn = config.dsn;
+    this.#maxTps = config.maxTps;
+    this.#pattern = new LoadPattern(config.shape);
+    this.#statement = `SELECT count(*), max(filler) FROM ${escapeIdentifier(config.table)} WHERE id BETWEEN $1 AND $2`;
+  }
+
+  /** Connects, reads until `stop`, closes. Rejects when the first connections cannot be made. */
+  async run(): Promise<void> {
+    this.#clients = await this.#openAll(this.#dsn);
+    this.#report({ kind: 'ready' });
+    const meter = new LoadMeter();
+    this.#meters.add(meter);
+    const timer = setInterval(() => {
+      this.#report({ kind: 'sample', ...meter.sample() });
+      meter.reset();
+    }, this.#config.reportEveryMs ?? 100);
+    this.#nextTurnMs = systemClock.monotonicMs();
+    await Promise.all(this.#clients.map((_, worker) => this.#work(worker)));
+    clearInterval(timer);
+    await Promise.all(this.#clients.map(close));
+  }
+
+  /** Opens connections to the new server, swaps, and drains the old ones: no read is cut off. */
+  async switchTo(dsn: string, measures: readonly Measure[] = []): Promise<void> {
+    const startMs = systemClock.monotonicMs();
+    const fresh = await this.#openAll(dsn);
+    const connectMs = systemClock.monotonicMs() - startMs;
+    const atMs = systemClock.now().getTime();
+    const old = this.#clients;
+    this.#clients = fresh;
+    this.#dsn = dsn;
+    this.measure(measures);
+    // pg's `end` cuts off a read that is in flight: wait for it first.
+    await Promise.all(old.map((client) => this.#inFlight.get(client)));
+    await Promise.all(old.map(close));
+    this.#report({
+      kind: 'switched',
+      atMs,
+      connectMs,
+      drainMs: systemClock.monotonicMs() - startMs - connectMs,
+    });
+  }
+
+  measure(measures: readonly Measure[]): void {
+    for (const { name, forMs } of measures) {
+      const meter = new LoadMeter();
+      this.#meters.add(meter);
+      setTimeout(() => {
+        this.#meters.delete(meter);
+        this.#report({ kind: 'measured', name, ...meter.sample() });
+      }, forMs);
+    }
+  }
+
+  shift(share: number): void {
+    this.#pattern.shift(share);
+  }
+
+  pace(maxTps: number | undefined): void {
+    this.#maxTps = maxTps;
+    this.#nextTurnMs = systemClock.monotonicMs();
+  }
+
+  pause(): void {
+    this.resume();
+    this.#resumed = new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  resume(): void {
+    this.#nextTurnMs = systemClock.monotonicMs();
+    this.#resume();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#resume();
+  }
+
+  async #work(worker: number): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#resumed;
+      await this.#turn();
+      if (this.#stop.signal.aborted) return;
+      const client = this.#clients[worker];
+      if (client === undefined) return;
+      const startMs = systemClock.monotonicMs();
+      try {
+        await this.#read(client);
+        const latencyMs = systemClock.monotonicMs() - startMs;
+        for (const meter of this.#meters) meter.succeeded(latencyMs);
+      } catch (error) {
+        for (const meter of this.#meters) meter.failed();
+        this.#report({ kind: 'error', message: String(error) });
+        await this.#replace(worker, client);
+      }
+    }
+  }
+
+  async #read(client: pg.Client): Promise<void> {
+    const read = client.query({ name: 'read', text: this.#statement, values: [...this.#pattern.next()] });
+    const settled = read.then(
+      () => {},
+      () => {},
+    );
+    this.#inFlight.set(client, settled);
+    await read;
+  }
+
+  /** Waits for this worker's place in the schedule when the rate is limited. */
+  async #turn(): Promise<void> {
+    if (this.#maxTps === undefined) return;
+    const nowMs = systemClock.monotonicMs();
+    const turnMs = Math.max(this.#nextTurnMs, nowMs - catchUpMs);
+    this.#nextTurnMs = turnMs + 1_000 / this.#maxTps;
+    if (turnMs > nowMs) await systemClock.sleep(turnMs - nowMs, this.#stop.signal);
+  }
+
+  async #replace(worker: number, broken: pg.Client): Promise<void> {
+    void close(broken);
+    const fresh = await retry(() => open(this.#config.vm, this.#dsn), {
+      firstDelayMs: 50,
+      maxDelayMs: 500,
+      signal: this.#stop.signal,
+    }).catch(() => undefined);
+    if (fresh === undefined) return;
+    // A switch came first: its connection stays.
+    if (this.#clients[worker] !== broken) await close(fresh);
+    else this.#clients[worker] = fresh;
+  }
+
+  #openAll(dsn: string): Promise<pg.Client[]> {
+    return Promise.all(Array.from({ length: this.#config.clientCount }, () => open(this.#config.vm, dsn)));
+  }
+}
+
+async function open(vm: string, dsn: string): Promise<pg.Client> {
+  const url = new URL(dsn);
+  url.username = vm;
+  url.searchParams.set('application_name', vm);
+  const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+async function close(client: pg.Client): Promise<void> {
+  await client.end().catch(() => {});
+}

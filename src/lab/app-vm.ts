@@ -1,0 +1,150 @@
+import { EventEmitter, once } from 'node:events';
+import { ForewarmError } from '../lib/errors.ts';
+import type { AppCommand, AppConfig, AppReport, LoadSample, Measure } from './app-messages.ts';
+import type { OwnedChild, OwnedProcesses } from './owned-processes.ts';
+import { siblingScript } from './sibling-script.ts';
+
+type Switched = Extract<AppReport, { kind: 'switched' }>;
+
+/** Starts an application VM as a process of its own; resolves when it is connected and reads. */
+export async function startAppVm(owned: OwnedProcesses, config: AppConfig): Promise<AppVm> {
+  const vm = new AppVm(owned, config);
+  await vm.ready();
+  return vm;
+}
+
+/** The parent's handle of one application VM. */
+export class AppVm {
+  readonly name: string;
+  readonly #owned: OwnedProcesses;
+  readonly #process: OwnedChild;
+  readonly #events = new EventEmitter();
+  readonly #samples: LoadSample[] = [];
+  readonly #measured = new Map<string, LoadSample>();
+  readonly #errors: string[] = [];
+  #failed = 0;
+
+  constructor(owned: OwnedProcesses, config: AppConfig) {
+    this.name = config.vm;
+    this.#owned = owned;
+    this.#process = owned.spawn(
+      process.execPath,
+      [...siblingScript(import.meta.url, 'app-process'), JSON.stringify(config)],
+      { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+    );
+    this.#process.child.on('message', (message) => this.#take(message as AppReport));
+    void this.#process.ended.then(() => this.#events.emit('ended'));
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** All samples until now, one every 100 ms. */
+  get samples(): readonly LoadSample[] {
+    return this.#samples;
+  }
+
+  /** Reads that failed since the start. */
+  get failedQueries(): number {
+    return this.#failed;
+  }
+
+  /** The last messages of failed reads, ten at most. */
+  get errors(): readonly string[] {
+    return this.#errors;
+  }
+
+  /** Calls `listener` with each new sample; gives what ends it. */
+  onSample(listener: (sample: LoadSample) => void): () => void {
+    this.#events.on('sample', listener);
+    return () => this.#events.off('sample', listener);
+  }
+
+  async ready(): Promise<void> {
+    await this.#next('ready');
+  }
+
+  /** Resolves when the old connections are drained; measures run on from the swap. */
+  async switchTo(dsn: string, measures: readonly Measure[] = []): Promise<Switched> {
+    for (const { name } of measures) this.#measured.delete(name);
+    const switched = this.#next<Switched>('switched');
+    this.#send({ kind: 'switch', dsn, measures });
+    return switched;
+  }
+
+  /** Measures from now on; `measured` gives the results. */
+  measure(measures: readonly Measure[]): void {
+    for (const { name } of measures) this.#measured.delete(name);
+    this.#send({ kind: 'measure', measures });
+  }
+
+  /** The result of a measure of that name; waits until its time is over. */
+  async measured(name: string): Promise<LoadSample> {
+    return this.#measured.get(name) ?? this.#next<LoadSample>(`measured ${name}`);
+  }
+
+  /** Makes a share of the hot ranges cold and as many cold ones hot. */
+  shift(share: number): void {
+    this.#send({ kind: 'shift', share });
+  }
+
+  /** Holds it to that many transactions a second; undefined lets it run as fast as it goes. */
+  pace(maxTps?: number): void {
+    this.#send({ kind: 'pace', ...(maxTps === undefined ? {} : { maxTps }) });
+  }
+
+  pause(): void {
+    this.#send({ kind: 'pause' });
+  }
+
+  resume(): void {
+    this.#send({ kind: 'resume' });
+  }
+
+  /** Ends the process after the reads in flight. */
+  async stop(): Promise<void> {
+    await this.#owned.end(this.#process, 'SIGTERM');
+  }
+
+  #send(command: AppCommand): void {
+    if (this.#process.child.connected) this.#process.child.send(command);
+  }
+
+  #take(report: AppReport): void {
+    if (report.kind === 'sample') {
+      this.#samples.push(report);
+      this.#failed += report.failed;
+    }
+    if (report.kind === 'measured') {
+      this.#measured.set(report.name, report);
+      this.#events.emit(`measured ${report.name}`, report);
+      return;
+    }
+    if (report.kind === 'error') {
+      this.#errors.push(report.message);
+      this.#errors.splice(0, this.#errors.length - 10);
+      // An `error` event without a listener would throw.
+      return;
+    }
+    this.#events.emit(report.kind, report);
+  }
+
+  /** The next event of that name; rejects when the process ends before. */
+  async #next<T>(event: string): Promise<T> {
+    const ended = new AbortController();
+    const onEnd = () => ended.abort();
+    this.#events.once('ended', onEnd);
+    try {
+      const [value] = await once(this.#events, event, { signal: ended.signal });
+      return value as T;
+    } catch (error) {
+      throw new ForewarmError('lab_unavailable', `application ${this.name} ended before it was ${event}`, {
+        hint: this.#errors.at(-1) ?? 'Its messages are on stderr.',
+        cause: error,
+      });
+    } finally {
+      this.#events.off('ended', onEnd);
+    }
+  }
+}

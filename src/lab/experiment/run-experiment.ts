@@ -1,0 +1,142 @@
+import { systemClock } from '../../lib/clock.ts';
+import { type DiskProfile, diskProfiles } from '../disk-profiles.ts';
+import { runArm, untilAllIsFound } from './arms.ts';
+import type { ArmFigures, ArmName, ArmRun, DemoDocument, MigrationEvidence } from './result.ts';
+import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
+
+/** In this order: after the cold arm the target is nearly warm already, as the control needs it. */
+export const armOrder: readonly ArmName[] = ['cold', 'warm', 'forewarm'];
+
+const armStages: Readonly<Record<ArmName, Stage>> = {
+  cold: { text: 'moving app1 without Forewarm, to a cold replica', expectedMs: 18_000 },
+  warm: { text: 'moving app1 to a replica that served it all along', expectedMs: 16_000 },
+  forewarm: { text: 'moving app1 with Forewarm: intent, warming, ready, arrival', expectedMs: 24_000 },
+};
+
+export interface ExperimentOptions extends SiteOptions {
+  readonly repetitions: number;
+  /** How long the mover fills the source's pool before the first arm. */
+  readonly fillMs: number;
+}
+
+/** Everything that was seen, arm by arm in the order of time. */
+export interface Experiment {
+  readonly document: DemoDocument;
+  readonly runs: readonly ArmRun[];
+  readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
+  readonly serverVersion: string;
+}
+
+/** All that is done, in order. */
+export function stagesOf(options: Omit<ExperimentOptions, 'owned' | 'onStage'>): readonly Stage[] {
+  const repetitions = Array.from({ length: options.repetitions }, (_, i) => i + 1);
+  const of = (repetition: number) =>
+    options.repetitions === 1 ? '' : ` (${repetition} of ${options.repetitions})`;
+  return [
+    ...startStages(options),
+    { text: 'app1 fills the cache of its replica', expectedMs: options.fillMs },
+    ...repetitions.flatMap((repetition) =>
+      armOrder.map((name) => ({ ...armStages[name], text: armStages[name].text + of(repetition) })),
+    ),
+  ];
+}
+
+/** Starts a site and runs the three arms, interleaved; `onSite` may look at it before it is gone. */
+export async function runExperiment(
+  options: ExperimentOptions,
+  onSite: (site: Site) => Promise<void> = async () => {},
+): Promise<Experiment> {
+  const site = await Site.start(options);
+  try {
+    const [, , filling, ...arms] = stagesOf(options);
+    if (filling !== undefined) options.onStage(filling);
+    await fillSource(site, options.fillMs);
+    const runs: ArmRun[] = [];
+    for (const [i, stage] of arms.entries()) {
+      options.onStage(stage);
+      runs.push(await runArm(site, armOrder[i % armOrder.length] ?? 'cold'));
+    }
+    await onSite(site);
+    return await assemble(site, runs);
+  } finally {
+    await site.close();
+  }
+}
+
+/**
+ * As fast as it can, for `fillMs` at least and on to the moment at which it finds everything in the pool,
+ * for twice as long at most: what the source has never read cannot be warmed.
+ */
+async function fillSource(site: Site, fillMs: number): Promise<void> {
+  site.mover.pace(undefined);
+  await systemClock.sleep(fillMs);
+  await untilAllIsFound(site, site.source, fillMs);
+}
+
+/** The migration whose work set the document tells: the last one. */
+export function lastMigration(runs: readonly ArmRun[]): MigrationEvidence | undefined {
+  return runs.findLast((run) => run.migration !== undefined)?.migration;
+}
+
+/**
+ * The fastest that the work set's bytes can be had, in ms: by the profile's bandwidth where the disk is held
+ * to it, else by the bandwidth that the agent learned.
+ */
+export function floorMsOf(
+  device: { readonly profile: DiskProfile; readonly throttled: boolean },
+  migration: MigrationEvidence | undefined,
+): number {
+  const bytes = migration?.record.workSet?.bytes ?? 0;
+  const limit = device.throttled ? diskProfiles[device.profile] : undefined;
+  const bytesPerSecond = limit?.bytesPerSecond ?? migration?.record.device?.bytesPerSecond;
+  return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
+}
+
+async function assemble(site: Site, runs: readonly ArmRun[]): Promise<Experiment> {
+  const { device } = site.options;
+  const { throttled, reason, device: id } = site.disk;
+  const workSet = lastMigration(runs)?.record.workSet;
+  const floorMs = floorMsOf({ profile: device, throttled }, lastMigration(runs));
+  const byName: ArmName[] = ['cold', 'forewarm', 'warm'];
+  return {
+    document: {
+      device: { profile: device, throttled },
+      workSet: { blocks: workSet?.blocks ?? 0, bytes: workSet?.bytes ?? 0 },
+      arms: byName.map((name) =>
+        medianFigures(
+          runs.filter(({ figures }) => figures.name === name),
+          floorMs,
+        ),
+      ),
+    },
+    runs,
+    device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
+    serverVersion: site.cluster.binaries.version,
+  };
+}
+
+/** Each figure's median over the repetitions of one arm; failed reads are added up. */
+export function medianFigures(runs: readonly ArmRun[], floorMs: number): ArmFigures {
+  const [first] = runs;
+  if (first === undefined) throw new Error('an arm without a run has no figures');
+  const of = (pick: (figures: ArmRun['figures']) => number) =>
+    median(runs.map(({ figures }) => pick(figures)));
+  return {
+    name: first.figures.name,
+    readyMs: of(({ readyMs }) => readyMs),
+    bytesRead: of(({ bytesRead }) => bytesRead),
+    floorMs,
+    first1s: { tps: of(({ first1s }) => first1s.tps), p99Ms: of(({ first1s }) => first1s.p99Ms) },
+    first10s: { tps: of(({ first10s }) => first10s.tps), p99Ms: of(({ first10s }) => first10s.p99Ms) },
+    readAfterBytes: of(({ readAfterBytes }) => readAfterBytes),
+    failedQueries: runs.reduce((sum, { figures }) => sum + figures.failedQueries, 0),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}

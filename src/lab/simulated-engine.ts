@@ -1,0 +1,159 @@
+import type { Engine, LocalRelation, Observation, PoolState, ServerHealth } from '../engines/engine.ts';
+import { systemClock } from '../lib/clock.ts';
+import { ForewarmError } from '../lib/errors.ts';
+import { type BlockRanges, emptyRanges, rangesOf, singleRange, union } from '../planning/block-ranges.ts';
+import { relationKey, type WorkSet, type WorkSetRelation } from '../planning/work-set.ts';
+
+export interface SimulatedEngineOptions {
+  readonly replica: string;
+  /** Blocks of its one table that each VM keeps in the source's pool. */
+  readonly workSetBlocks: number;
+  readonly poolBlocks?: number;
+  readonly msPerStep?: number;
+}
+
+const blockBytes = 8192;
+
+/**
+ * A mock: a database server that exists in memory alone, for tests of the protocol and for measuring
+ * the coordination of thousands of agents. Everything around it is real.
+ */
+export class SimulatedEngine implements Engine {
+  readonly kind = 'postgres' as const;
+  readonly #options: Required<SimulatedEngineOptions>;
+  #resident = new Map<string, BlockRanges>();
+  /** Blocks that were read, again if they were read again. */
+  blocksRead = 0;
+  /** While false every call fails as it does when a server is away. */
+  up = true;
+  lagMs: number | null = 0;
+
+  constructor(options: SimulatedEngineOptions) {
+    this.#options = { poolBlocks: 65_536, msPerStep: 0, ...options };
+  }
+
+  /** As a restart of a server does. */
+  loseCache(): void {
+    this.#resident = new Map();
+  }
+
+  async identify() {
+    this.#answer();
+    return {
+      kind: this.kind,
+      version: 'simulated',
+      systemId: '1',
+      poolBlocks: this.#options.poolBlocks,
+      blockBytes,
+      databases: ['app'],
+      replica: true,
+      means: 'simulated',
+      canWarm: true,
+      degraded: [],
+    };
+  }
+
+  async health(): Promise<ServerHealth> {
+    this.#answer();
+    return { lagMs: this.lagMs, replaying: this.lagMs !== null, active: 0, ioWaiting: 0, statements: null };
+  }
+
+  readonly observer = {
+    sample: async () => this.#answer(),
+    collect: async (): Promise<Observation> => ({
+      windowMs: 1000,
+      vms: new Map(),
+      unmatched: { sessions: 0, blocks: 0 },
+    }),
+  };
+
+  async workSet(vm: string): Promise<WorkSet> {
+    this.#answer();
+    const relation: WorkSetRelation = {
+      ...this.#relation(vm),
+      share: 1,
+      ranges: singleRange(0, this.#options.workSetBlocks, 3),
+    };
+    return {
+      vm,
+      source: this.#options.replica,
+      systemId: '1',
+      blockBytes,
+      takenAt: new Date().toISOString(),
+      blocksKnown: true,
+      secondTier: 'unknown',
+      relations: [relation],
+    };
+  }
+
+  async match(workSet: WorkSet) {
+    this.#answer();
+    return workSet.relations.map((wanted) => {
+      const local = this.#relation(wanted.name);
+      return wanted.filenode === local.filenode
+        ? { wanted, verdict: 'blocks' as const, local }
+        : { wanted, verdict: 'relation' as const, local, reason: 'the source told no blocks' };
+    });
+  }
+
+  async poolState(relations: readonly LocalRelation[]): Promise<PoolState> {
+    this.#answer();
+    const resident = new Map(relations.map((one) => [relationKey(one), this.#held(relationKey(one))]));
+    let used = 0;
+    for (const ranges of this.#resident.values()) for (const length of ranges.lengths) used += length;
+    return {
+      known: true,
+      poolBlocks: this.#options.poolBlocks,
+      freeBlocks: this.#options.poolBlocks - used,
+      blocksByHeat: [0, used, 0, 0, 0, 0],
+      resident,
+      osCacheBytes: null,
+    };
+  }
+
+  async warm(step: { relation: LocalRelation; wanted: readonly number[] }) {
+    await systemClock.sleep(this.#options.msPerStep);
+    this.#answer();
+    const key = relationKey(step.relation);
+    let blocks = 0;
+    for (let i = 0; i < step.wanted.length; i += 2) {
+      const [start, end] = [step.wanted[i]!, step.wanted[i + 1]!];
+      this.#resident.set(key, union(this.#held(key), rangesOf([[start, end - start, 1]])));
+      blocks += end - start;
+    }
+    this.blocksRead += blocks;
+    return { blocks, ms: this.#options.msPerStep };
+  }
+
+  async raiseHeat() {
+    this.#answer();
+  }
+
+  async check() {
+    return [];
+  }
+
+  async close() {}
+
+  #held(key: string): BlockRanges {
+    return this.#resident.get(key) ?? emptyRanges;
+  }
+
+  #relation(vm: string): LocalRelation {
+    const name = vm;
+    return {
+      database: 'app',
+      schema: 'public',
+      name,
+      kind: 'table',
+      fork: 'main',
+      oid: 1,
+      filenode: `1/1/${name}`,
+      sizeBlocks: this.#options.workSetBlocks,
+    };
+  }
+
+  #answer(): void {
+    if (!this.up) throw new ForewarmError('database_unreachable', `${this.#options.replica} is down`);
+  }
+}

@@ -1,0 +1,57 @@
+import { type CostModel, type DeviceCost, learn, type ReadSample } from './cost-model.ts';
+import type { ReadStep } from './extents.ts';
+import { secondPassByteMs } from './extents.ts';
+
+/**
+ * Learning a device while reading from it. Steps are added up to windows, since a limited device lets
+ * reads through in bursts and one step says little; and some windows are cut for another device than
+ * the believed one, since places gone to and bytes can be told apart only where their ratio varies.
+ */
+export interface DeviceLearning {
+  readonly model: CostModel;
+  readonly pending: ReadSample;
+  /** Windows learned from since the start. */
+  readonly windows: number;
+}
+
+/** Disk time of one window, in ms. */
+const windowMs = 250;
+/** A model that was learned from so many samples earlier need not be tried out at the start. */
+const trustedWeight = 6;
+/** How much dearer a place gone to is taken to be: in the first windows, then in every sixth. */
+const firstFactors: readonly number[] = [1, 8];
+const laterFactor = 3;
+const laterEvery = 6;
+
+const nothing: ReadSample = { operations: 0, bytes: 0, ms: 0 };
+
+export function startLearning(model: CostModel): DeviceLearning {
+  return { model, pending: nothing, windows: 0 };
+}
+
+/** The cost by which the next step is cut: the believed one, or a variation of it. */
+export function cuttingCost({ model, windows }: DeviceLearning): DeviceCost {
+  const trusted = model.prior.weight >= trustedWeight;
+  const later = windows % laterEvery === laterEvery - 1 ? laterFactor : 1;
+  const factor = trusted ? later : (firstFactors[windows] ?? later);
+  return { operationMs: model.operationMs * factor, byteMs: model.byteMs };
+}
+
+/** Takes in one step and the disk time that it took; what is read a second time out of the OS cache does not count. */
+export function learnStep(learning: DeviceLearning, step: ReadStep<unknown>, ms: number): DeviceLearning {
+  const { pending, model, windows } = learning;
+  const sum = {
+    operations: pending.operations + step.operations,
+    bytes: pending.bytes + step.bytes,
+    ms: pending.ms + Math.max(ms / 2, ms - step.secondPassBytes * secondPassByteMs),
+  };
+  if (sum.ms < windowMs) return { ...learning, pending: sum };
+  return { model: learn(model, sum), pending: nothing, windows: windows + 1 };
+}
+
+/** At the end of a reading: what is pending is learned if it is most of a window. */
+export function endLearning(learning: DeviceLearning): DeviceLearning {
+  const { pending, model, windows } = learning;
+  if (pending.ms < windowMs / 2) return { ...learning, pending: nothing };
+  return { model: learn(model, pending), pending: nothing, windows: windows + 1 };
+}

@@ -1,0 +1,217 @@
+import {
+  type BlockRanges,
+  blockCount,
+  emptyRanges,
+  intersect,
+  singleRange,
+  subtract,
+} from './block-ranges.ts';
+import { type DeviceCost, readMs } from './cost-model.ts';
+import type { Readable } from './extents.ts';
+import { allotBlocks, allotRelations, type Demand } from './plan-allot.ts';
+import { orderSegments } from './plan-order.ts';
+import { atLeast, clip, heatBand } from './range-cuts.ts';
+import { type Fork, type RelationRef, relationKey, type WorkSetRelation } from './work-set.ts';
+
+/** What planning needs to know of a relation at the target; engines know more. */
+export interface TargetRelation extends RelationRef {
+  readonly fork: Fork;
+  readonly sizeBlocks: number;
+}
+
+/** Where one relation of a work set stands at the target. */
+export interface PlanMatch<R extends TargetRelation = TargetRelation> {
+  readonly wanted: WorkSetRelation;
+  /** `blocks`: the list holds here; `relation`: only the name does; `absent`: not here. */
+  readonly verdict: 'blocks' | 'relation' | 'absent';
+  readonly local?: R;
+  readonly reason?: string;
+}
+
+export interface PlanInput<R extends TargetRelation = TargetRelation> {
+  readonly matches: readonly PlanMatch<R>[];
+  /** False: the work set has names and shares only. */
+  readonly blocksKnown: boolean;
+  /** By `relationKey`: what the target's pool holds now (heat 1..5) and, where known, its OS cache alone (0). */
+  readonly resident: ReadonlyMap<string, BlockRanges>;
+  /** Blocks that may still be read into the pool, and into the OS cache. */
+  readonly budget: { readonly poolBlocks: number; readonly osBlocks: number; readonly osReason?: string };
+  readonly model: DeviceCost;
+  readonly blockBytes: number;
+  /** Time left; null: no deadline. */
+  readonly deadlineMs: number | null;
+}
+
+/** One relation's blocks for one tier, of one class of heat. */
+export interface Segment<R> extends Readable<R> {
+  readonly key: string;
+  readonly blocks: number;
+}
+
+export interface PlannedRelation extends RelationRef {
+  readonly fork: Fork;
+  readonly key: string;
+  readonly strategy: 'blocks' | 'relation' | 'skipped';
+  /** To be read into the pool, and into the OS cache. */
+  readonly blocks: number;
+  readonly osBlocks: number;
+  readonly residentBlocks: number;
+  readonly skippedBlocks: number;
+  readonly reason?: string;
+}
+
+export interface Plan<R extends TargetRelation = TargetRelation> {
+  /** In the order in which to read them; a block is in at most one. */
+  readonly segments: readonly Segment<R>[];
+  readonly plannedBlocks: number;
+  readonly residentBlocks: number;
+  readonly osBlocks: number;
+  readonly skippedBlocks: number;
+  readonly skippedReason?: string;
+  readonly strategy: 'blocks' | 'relations' | 'mixed' | 'none';
+  readonly strategyReason: string;
+  /** How the segments are ordered, in words. */
+  readonly orderReason: string;
+  /** By the model, for the pool's segments and for all. */
+  readonly poolMs: number;
+  readonly totalMs: number;
+  readonly perRelation: readonly PlannedRelation[];
+}
+
+/**
+ * Cuts a work set to the target's budget and puts it in order. What is resident counts as done and is
+ * not read. Exact blocks have the pool first, hottest first; then relations known by name alone, by
+ * share. What the pool cannot take goes to the OS cache within its own budget, hottest first, then
+ * what only the source's OS cache holds; the rest is skipped and counted.
+ * For every relation, planned + OS + resident + skipped is what was wanted of it.
+ */
+export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan<R> {
+  const demands = demandsOf(input);
+  const budget = {
+    poolBlocks: Math.max(0, Math.floor(input.budget.poolBlocks)),
+    osBlocks: Math.max(0, Math.floor(input.budget.osBlocks)),
+  };
+  const exact = demands.filter((d) => d.verdict === 'blocks');
+  const byName = demands.filter((d) => d.verdict === 'relation');
+  let poolLeft = allotBlocks(exact, 'pool', budget.poolBlocks);
+  poolLeft = allotRelations(byName, 'pool', poolLeft);
+  let osLeft = allotBlocks(exact, 'os', budget.osBlocks);
+  osLeft = allotRelations(byName, 'os', osLeft);
+
+  const ordered = orderSegments(demands, input);
+  const perRelation = demands.map(describe);
+  const sum = (of: (r: PlannedRelation) => number) => perRelation.reduce((total, r) => total + of(r), 0);
+  const skippedBlocks = sum((r) => r.skippedBlocks);
+  const osMs = ordered.os.reduce((ms, s) => ms + readMs(input.model, s.ranges, input), 0);
+  return {
+    segments: [...ordered.pool, ...ordered.os],
+    plannedBlocks: sum((r) => r.blocks),
+    residentBlocks: sum((r) => r.residentBlocks),
+    osBlocks: sum((r) => r.osBlocks),
+    skippedBlocks,
+    ...(skippedBlocks > 0 ? { skippedReason: skippedReasonOf(demands, input) } : {}),
+    ...strategyOf(demands, input.blocksKnown),
+    orderReason: ordered.reason,
+    poolMs: ordered.poolMs,
+    totalMs: ordered.poolMs + osMs,
+    perRelation,
+  };
+}
+
+/** What is wanted of each relation and not there yet. */
+function demandsOf<R extends TargetRelation>(input: PlanInput<R>): Demand<R>[] {
+  const seen = new Set<string>();
+  const demands: Demand<R>[] = [];
+  for (const { wanted, verdict, local, reason } of input.matches) {
+    const key = relationKey(wanted);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const base = { key, wanted, local, reason, pool: emptyRanges, os: emptyRanges };
+    const none = { residentBlocks: 0, toPool: emptyRanges, toOs: emptyRanges };
+    const listed = blockCount(wanted.ranges);
+    if (verdict === 'absent' || local === undefined) {
+      demands.push({
+        ...base,
+        ...none,
+        verdict: 'absent',
+        lostBlocks: listed,
+        reason: reason ?? 'not on the target',
+      });
+      continue;
+    }
+    const here = clip(input.resident.get(key) ?? emptyRanges, local.sizeBlocks);
+    const inPool = atLeast(here, 1);
+    if (verdict === 'blocks') {
+      const ranges = clip(wanted.ranges, local.sizeBlocks);
+      const toPool = subtract(atLeast(ranges, 1), inPool);
+      const toOs = subtract(heatBand(ranges, 0, 0), here);
+      const residentBlocks = blockCount(ranges) - blockCount(toPool) - blockCount(toOs);
+      const lostBlocks = listed - blockCount(ranges);
+      demands.push({ ...base, verdict, residentBlocks, toPool, toOs, lostBlocks });
+      continue;
+    }
+    // The source's pool holds nothing of it: neither would a whole copy here be of use.
+    const whole = input.blocksKnown && listed === 0 ? emptyRanges : singleRange(0, local.sizeBlocks, 1);
+    const toPool = subtract(whole, inPool);
+    const residentBlocks = blockCount(intersect(whole, inPool));
+    demands.push({ ...base, verdict, residentBlocks, toPool, toOs: emptyRanges, lostBlocks: 0 });
+  }
+  return demands;
+}
+
+function describe<R extends TargetRelation>(demand: Demand<R>): PlannedRelation {
+  const { wanted, key, verdict, residentBlocks, lostBlocks } = demand;
+  const { database, schema, name, kind, fork, parent } = wanted;
+  const blocks = blockCount(demand.pool);
+  const osBlocks = blockCount(demand.os);
+  const skippedBlocks = blockCount(demand.toPool) + blockCount(demand.toOs) + lostBlocks;
+  const nothing = verdict === 'absent' || (blocks + osBlocks + residentBlocks === 0 && skippedBlocks > 0);
+  const reason = demand.reason ?? (nothing ? 'no room' : undefined);
+  return {
+    ...{ database, schema, name, kind, fork, key },
+    ...(parent === undefined ? {} : { parent }),
+    strategy: nothing ? 'skipped' : verdict === 'blocks' ? 'blocks' : 'relation',
+    ...{ blocks, osBlocks, residentBlocks, skippedBlocks },
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function skippedReasonOf<R extends TargetRelation>(
+  demands: readonly Demand<R>[],
+  input: PlanInput<R>,
+): string {
+  const reasons: string[] = [];
+  const count = (of: (d: Demand<R>) => number) => demands.reduce((total, d) => total + of(d), 0);
+  const room = count((d) => blockCount(d.toPool));
+  const cached = count((d) => blockCount(d.toOs));
+  const absent = count((d) => (d.verdict === 'absent' ? d.lostBlocks : 0));
+  const beyond = count((d) => (d.verdict === 'absent' ? 0 : d.lostBlocks));
+  const os = input.budget.osReason ?? `${Math.floor(input.budget.osBlocks)} blocks`;
+  if (room > 0) {
+    reasons.push(
+      `${room} blocks beyond the pool's budget of ${Math.floor(input.budget.poolBlocks)} and the OS cache's (${os})`,
+    );
+  }
+  if (cached > 0) reasons.push(`${cached} blocks of the source's OS cache beyond the budget here (${os})`);
+  if (absent > 0) reasons.push(`${absent} blocks of relations that are not on the target`);
+  if (beyond > 0) reasons.push(`${beyond} blocks beyond the relation's end on the target`);
+  return reasons.join('; ');
+}
+
+function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], blocksKnown: boolean) {
+  const exact = demands.filter((d) => d.verdict === 'blocks').length;
+  const byName = demands.filter((d) => d.verdict === 'relation');
+  const absent = demands.length - exact - byName.length;
+  const strategy: Plan['strategy'] =
+    byName.length === 0 ? (exact === 0 ? 'none' : 'blocks') : exact === 0 ? 'relations' : 'mixed';
+  const why = new Map<string, number>();
+  for (const { reason } of byName) {
+    const words = reason ?? (blocksKnown ? 'the block list does not hold here' : 'the source told no blocks');
+    why.set(words, (why.get(words) ?? 0) + 1);
+  }
+  const parts: string[] = [];
+  if (exact > 0) parts.push(`${exact} relation forks by their blocks`);
+  for (const [words, n] of why) parts.push(`${n} whole by share: ${words}`);
+  if (absent > 0) parts.push(`${absent} not on the target`);
+  return { strategy, strategyReason: parts.join('; ') || 'the work set names no relation' };
+}

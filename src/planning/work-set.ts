@@ -1,0 +1,46 @@
+import type { RelationKind } from '../messages/profile.ts';
+import type { BlockRanges } from './block-ranges.ts';
+
+export const forks = ['main', 'fsm', 'vm', 'init'] as const;
+export type Fork = (typeof forks)[number];
+
+/** A relation by the names that hold on every replica. */
+export interface RelationRef {
+  readonly database: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  /** `schema.name` of the table that an index or TOAST relation belongs to. */
+  readonly parent?: string;
+}
+
+/** One fork of one relation, as the source's cache holds it. */
+export interface WorkSetRelation extends RelationRef {
+  readonly fork: Fork;
+  /** `tablespace/database/filenode`: block lists hold only while it is equal at both ends. */
+  readonly filenode: string;
+  readonly sizeBlocks: number;
+  /** Part of the VM's block accesses, 0 to 1; the forks of a relation share one. */
+  readonly share: number;
+  readonly ranges: BlockRanges;
+}
+
+/** What the source keeps cached of the relations that a VM touches. */
+export interface WorkSet {
+  readonly vm: string;
+  readonly source: string;
+  /** Equal on physical replicas of one cluster; empty when unknown. */
+  readonly systemId: string;
+  readonly blockBytes: number;
+  readonly takenAt: string;
+  /** False: no view of the pool; ranges are empty, and only names and shares are told. */
+  readonly blocksKnown: boolean;
+  readonly secondTier: 'measured' | 'unknown';
+  readonly secondTierBytesEstimate?: number;
+  readonly relations: readonly WorkSetRelation[];
+}
+
+/** The key of a relation's fork in maps: unambiguous for any name. */
+export function relationKey(relation: RelationRef & { readonly fork?: Fork }): string {
+  return JSON.stringify([relation.database, relation.schema, relation.name, relation.fork ?? 'main']);
+}

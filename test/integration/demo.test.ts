@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runExperiment } from '../../src/lab/experiment/run-experiment.ts';
+import type { Stage } from '../../src/lab/experiment/site.ts';
+import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync('/var/tmp/forewarm-test-');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test('a small experiment moves the VM three times, and warms for it only', async () => {
+  const owned = new OwnedProcesses({ handleSignals: false });
+  const stages: string[] = [];
+  try {
+    const { document, runs } = await runExperiment({
+      ...{ owned, device: 'none', sharedBuffers: '48MB', tableMb: 32, neighbourTableMb: 8 },
+      ...{ seed: 3, clientCount: 2, pace: { before: 300, after: 300 }, repetitions: 1, fillMs: 3_000 },
+      onStage: ({ text }: Stage) => void stages.push(text),
+    });
+    expect(stages).toHaveLength(6);
+    expect(Object.keys(document)).toEqual(['device', 'workSet', 'arms']);
+    expect(document.arms.map(({ name }) => name)).toEqual(['cold', 'forewarm', 'warm']);
+    expect(document.device).toEqual({ profile: 'none', throttled: false });
+    expect(document.workSet.bytes).toBe(document.workSet.blocks * 8192);
+    for (const arm of document.arms) {
+      expect(arm).toMatchObject({ failedQueries: 0 });
+      expect(arm.first1s.tps).toBeGreaterThan(0);
+      expect(arm.first10s.p99Ms).toBeGreaterThan(0);
+    }
+    const [cold, forewarm] = document.arms;
+    expect(forewarm?.bytesRead).toBeGreaterThan(document.workSet.bytes * 0.9);
+    expect(forewarm?.readyMs).toBeGreaterThan(0);
+    expect(forewarm?.readAfterBytes).toBeLessThan((cold?.readAfterBytes ?? 0) / 2);
+    const migration = runs.find(({ figures }) => figures.name === 'forewarm')?.migration;
+    expect(migration?.record).toMatchObject({ vm: 'app1', source: 'db1', target: 'db2', strategy: 'blocks' });
+    expect(migration?.strangerBlocks).toEqual({ read: 0, resident: 0 });
+    const held = (name: string) => migration?.maps.after.find((one) => one.name === name)?.residentBlocks;
+    const atSource = migration?.maps.source.find(({ name }) => name === 'app1_data')?.residentBlocks ?? 0;
+    expect(held('app1_data')).toBeGreaterThan(atSource * 0.9);
+    expect(held('app2_data')).toBe(0);
+  } finally {
+    await owned.dispose();
+  }
+}, 180_000);
+
+test('Ctrl-C ends the demo and leaves nothing behind', async () => {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'src/cli.ts', 'demo', '--out', join(dir, 'report.html')],
+    { env: { ...process.env, FOREWARM_LAB_DIR: dir }, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const exited = once(child, 'exit');
+  let shown = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    const before = shown;
+    shown += text;
+    const running = 'starting the agents';
+    if (shown.includes(running) && !before.includes(running)) child.kill('SIGINT');
+  });
+  expect(await exited).toEqual([130, null]);
+  expect(shown).toContain('taking everything down');
+  expect(readdirSync(dir)).toEqual([]);
+}, 120_000);

@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { expect, vi } from 'vitest';
+import { serveReplica } from '../../src/agent/agent.ts';
+import { type Broker, connectBroker } from '../../src/broker/broker.ts';
+import type { AgentConfig } from '../../src/config/options.ts';
+import { createEngine } from '../../src/engines/create-engine.ts';
+import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import type { Intent } from '../../src/messages/intent.ts';
+import type { MigrationRecord } from '../../src/messages/record.ts';
+import type { MigrationState } from '../../src/messages/states.ts';
+
+/** The statements of sql/postgres/setup.sql, for a cluster's `load`. */
+export const setupSql = readFileSync(new URL('../../sql/postgres/setup.sql', import.meta.url), 'utf8');
+
+/** Real agents in this process, on a real cluster and a real NATS server. */
+export class RealAgents {
+  readonly broker: Broker;
+  readonly #url: string;
+  readonly #prefix: string;
+  readonly #cluster: PostgresCluster;
+  readonly #running = new Map<string, () => Promise<void>>();
+
+  private constructor(broker: Broker, options: { url: string; prefix: string; cluster: PostgresCluster }) {
+    this.broker = broker;
+    this.#url = options.url;
+    this.#prefix = options.prefix;
+    this.#cluster = options.cluster;
+  }
+
+  static async connect(options: {
+    url: string;
+    prefix: string;
+    cluster: PostgresCluster;
+  }): Promise<RealAgents> {
+    const broker = await connectBroker({ ...options, name: 'test', logger: silentLogger });
+    return new RealAgents(broker, options);
+  }
+
+  /** Starts the agent of a replica; resolves when it can warm. */
+  async start(replica: string, vms: AgentConfig['vms'], changes: Partial<AgentConfig> = {}): Promise<void> {
+    const nats = { url: this.#url, prefix: this.#prefix, timeoutMs: 5_000 };
+    const config = {
+      replica,
+      nats,
+      database: {
+        engine: 'postgres',
+        url: this.#cluster.server(replica).url({ role: 'forewarm' }),
+        databases: ['app'],
+        statementTimeoutMs: 10_000,
+      },
+      vms,
+      http: { listen: { host: '127.0.0.1', port: 0 } },
+      log: { level: 'silent' },
+      observe: { intervalMs: 50, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
+      warm: {
+        goal: 0.95,
+        maxPoolFraction: 0.8,
+        osCacheFraction: 0.5,
+        chunkBytes: 4 * 2 ** 20,
+        maxLagMs: 10_000,
+        connections: 2,
+      },
+      hold: { intervalMs: 500, expiryMs: 60_000 },
+      account: { windowMs: 1_500 },
+      ...changes,
+    } as AgentConfig;
+    const broker = await connectBroker({ ...nats, name: replica, logger: silentLogger });
+    const { engine: kind, ...database } = config.database;
+    const engine = createEngine(kind, { ...database, replica, vms, logger: silentLogger });
+    const controller = new AbortController();
+    const done = serveReplica({ config, broker, engine, logger: silentLogger }, controller.signal);
+    this.#running.set(replica, async () => {
+      controller.abort();
+      await done;
+      await engine.close();
+      await broker.close();
+    });
+    const canWarm = async () => (await this.broker.replicas.get(replica))?.value.canWarm;
+    await vi.waitFor(async () => expect(await canWarm()).toBe(true), { timeout: 10_000, interval: 50 });
+  }
+
+  async stop(replica: string): Promise<void> {
+    const stop = this.#running.get(replica);
+    this.#running.delete(replica);
+    await stop?.();
+  }
+
+  async close(): Promise<void> {
+    for (const replica of [...this.#running.keys()]) await this.stop(replica);
+    await this.broker.close();
+  }
+
+  /** Waits until a profile of the VM names all of these relations. */
+  async profiled(replica: string, vm: string, names: readonly string[]): Promise<void> {
+    await expect
+      .poll(
+        async () => {
+          const profile = (await this.broker.profiles.get(`${replica}.${vm}`))?.value;
+          return profile?.relations.map(({ name }) => name).sort() ?? [];
+        },
+        { timeout: 30_000, interval: 200 },
+      )
+      .toEqual(expect.arrayContaining([...names]));
+  }
+
+  async publish(id: string, fields: Partial<Intent> = {}): Promise<void> {
+    await this.broker.publishIntent({
+      v: 1,
+      kind: 'intent',
+      id,
+      vm: 'app1',
+      source: 'db1',
+      target: 'db2',
+      deadline: new Date(Date.now() + 30_000).toISOString(),
+      issuedAt: new Date().toISOString(),
+      ...fields,
+    });
+  }
+
+  async say(id: string, kind: 'arrived' | 'aborted'): Promise<void> {
+    await this.broker.publishOutcome('db2', { v: 1, id, kind, at: new Date().toISOString() });
+  }
+
+  /** The record, once it is in that state. */
+  async reached(id: string, state: MigrationState, timeout = 30_000): Promise<MigrationRecord> {
+    const read = async () => (await this.broker.records.get(id))?.value;
+    await expect
+      .poll(
+        async () => {
+          const record = await read();
+          return record === undefined || record.state === state
+            ? record?.state
+            : `${record.state}: ${record.reason}`;
+        },
+        { timeout, interval: 50 },
+      )
+      .toBe(state);
+    return (await read())!;
+  }
+}
+
+/** Blocks of a relation that a server's pool holds, by usage count, counted apart from Forewarm's own statements. */
+export async function poolOf(server: PostgresServer, relation: string): Promise<Map<number, number>> {
+  const rows = await server.query<{ block: string; usage: number }>(
+    `SELECT relblocknumber AS block, usagecount AS usage FROM pg_buffercache
+      WHERE relfilenode = pg_relation_filenode($1::regclass) AND relforknumber = 0
+        AND reldatabase = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    [relation],
+  );
+  return new Map(rows.map(({ block, usage }) => [Number(block), usage]));
+}

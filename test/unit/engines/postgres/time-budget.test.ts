@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { TimeBudget } from '../../../../src/engines/postgres/time-budget.ts';
+
+function setUp() {
+  let nowMs = 0;
+  const clock = { now: () => new Date(nowMs), monotonicMs: () => nowMs, sleep: async () => {} };
+  const budget = new TimeBudget({ clock, share: 0.01, burstMs: 100 });
+  const work = (ms: number) => async () => {
+    nowMs += ms;
+  };
+  return { budget, work, pass: (ms: number) => (nowMs += ms) };
+}
+
+it('lets a burst through, then no more than its part of the time', async () => {
+  const { budget, work, pass } = setUp();
+  expect(await budget.spend(work(60))).toBe(true);
+  expect(await budget.spend(work(60))).toBe(true);
+  expect(await budget.spend(work(1))).toBe(false);
+  pass(1_000);
+  expect(await budget.spend(work(1))).toBe(false);
+  pass(2_000);
+  expect(await budget.spend(work(30))).toBe(true);
+});
+
+it('does not count what the work slept, and saves up no more than a burst', async () => {
+  const { budget, work, pass } = setUp();
+  for (let i = 0; i < 50; i++) expect(await budget.spend(work(10), 9)).toBe(true);
+  pass(1_000_000);
+  expect(await budget.spend(work(110))).toBe(true);
+  expect(await budget.spend(work(1))).toBe(false);
+});

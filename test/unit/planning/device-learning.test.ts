@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { rangesOf } from '../../../src/planning/block-ranges.ts';
+import { createCostModel } from '../../../src/planning/cost-model.ts';
+import {
+  cuttingCost,
+  type DeviceLearning,
+  endLearning,
+  learnStep,
+  startLearning,
+} from '../../../src/planning/device-learning.ts';
+import { nextStep, startCursor } from '../../../src/planning/extents.ts';
+
+const blockBytes = 8192;
+/** Runs of 15 blocks with gaps of 8 between, as a skewed load leaves them. */
+const ranges = rangesOf(Array.from({ length: 6_000 }, (_, i) => [i * 23, 15, 3] as const));
+const segments = [{ relation: 'r', tier: 'pool' as const, ranges }];
+
+/** Reads it all from a device that lets reads through in slices of 100 ms. */
+function readFrom(device: { operationMs: number; byteMs: number }, learning: DeviceLearning) {
+  let now = learning;
+  let cursor = startCursor;
+  let owedMs = 0;
+  for (;;) {
+    const limits = { wantedBlocks: 1024, readBlocks: 4096, spans: 2048, predictedMs: 1000 };
+    const next = nextStep(segments, cursor, { model: cuttingCost(now), blockBytes, limits });
+    if (next === null) return endLearning(now);
+    cursor = next.cursor;
+    owedMs += next.step.operations * device.operationMs + next.step.bytes * device.byteMs;
+    const tookMs = Math.max(5, Math.floor(owedMs / 100) * 100);
+    owedMs -= tookMs === 5 ? 0 : tookMs;
+    now = learnStep(now, next.step, tookMs);
+  }
+}
+
+describe('learning a device in windows', () => {
+  it.each([
+    ['hdd', { operationMs: 5, byteMs: 1e-5 }, true],
+    ['gp3', { operationMs: 0.02, byteMs: 8e-6 }, false],
+  ])('finds whether gaps pay on %s, though it answers in slices', (_, device, bridges) => {
+    const { model } = readFrom(device, startLearning(createCostModel()));
+    const gapBlocks = model.operationMs / model.byteMs / blockBytes;
+    if (bridges) expect(gapBlocks).toBeGreaterThanOrEqual(8);
+    else expect(gapBlocks).toBeLessThan(8);
+  });
+
+  it('varies the cut until it knows the device, and seldom then', () => {
+    const unknown = startLearning(createCostModel());
+    const factor = (learning: DeviceLearning) =>
+      cuttingCost(learning).operationMs / learning.model.operationMs;
+    expect([0, 1, 2, 3, 4, 5].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1, 3]);
+    const known = startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 }));
+    expect([0, 1, 2, 3, 4, 5].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1, 3]);
+  });
+
+  it('keeps what is pending until a window is full', () => {
+    const start = startLearning(createCostModel());
+    const step = nextStep(segments, startCursor, { model: start.model, blockBytes })!.step;
+    const once = learnStep(start, step, 100);
+    expect(once).toMatchObject({ windows: 0, model: start.model });
+    const full = learnStep(learnStep(once, step, 100), step, 100);
+    expect(full).toMatchObject({ windows: 1, pending: { operations: 0, bytes: 0, ms: 0 } });
+    expect(endLearning(once)).toMatchObject({ windows: 0, pending: { ms: 0 } });
+  });
+});

@@ -1,0 +1,42 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  root,
+  test: {
+    // Two cores: real servers and their tests share them.
+    maxWorkers: 2,
+    projects: [
+      {
+        root,
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
+      },
+      {
+        root,
+        test: {
+          name: 'integration',
+          // Real servers on a busy machine: one more try, a real fault fails it too.
+          retry: 1,
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/integration/setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'faults',
+          retry: 1,
+          include: ['test/faults/**/*.test.ts'],
+          // Each file has servers of its own, and breaks them.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
