@@ -22,6 +22,7 @@ export class SimulatedEngine implements Engine {
   readonly kind = 'postgres' as const;
   readonly #options: Required<SimulatedEngineOptions>;
   #resident = new Map<string, BlockRanges>();
+  #disk: Promise<void> = Promise.resolve();
   /** Blocks that were read, again if they were read again. */
   blocksRead = 0;
   /** While false every call fails as it does when a server is away. */
@@ -35,6 +36,15 @@ export class SimulatedEngine implements Engine {
   /** As a restart of a server does. */
   loseCache(): void {
     this.#resident = new Map();
+  }
+
+  /** No read comes back until the result is called: a disk that hangs. */
+  stall(): () => void {
+    let resume = () => {};
+    this.#disk = new Promise((resolve) => {
+      resume = resolve;
+    });
+    return resume;
   }
 
   async identify() {
@@ -113,6 +123,7 @@ export class SimulatedEngine implements Engine {
 
   async warm(step: { relation: LocalRelation; wanted: readonly number[] }) {
     await systemClock.sleep(this.#options.msPerStep);
+    await this.#disk;
     this.#answer();
     const key = relationKey(step.relation);
     let blocks = 0;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runExperiment } from '../../src/lab/experiment/run-experiment.ts';
@@ -10,6 +10,8 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync('/var/tmp/forewarm-test-');
+  // Servers run as another user when the test is root.
+  chmodSync(dir, 0o755);
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 

@@ -429,8 +429,8 @@ describe('concurrency', () => {
       replica: 'db2',
       workSetBlocks: 10_000,
       poolBlocks: 20_000,
-      msPerStep: 5,
     });
+    const resume = engine.stall();
     await startAgent('db2', {
       engine,
       config: { vms: [{ vm: 'app1' }, { vm: 'app2' }] } as Partial<AgentConfig>,
@@ -441,6 +441,9 @@ describe('concurrency', () => {
     });
     const all = [1, 2, 3, 4].map((n) => intent({ vm: `app${n}` }));
     await Promise.all(all.map((one) => broker.publishIntent(one)));
+    // Nothing is taken back of what was read already: they are to share before the first has it all.
+    for (const one of all) await reached(one.id, 'warming');
+    resume();
     for (const one of all) await reached(one.id, 'ready');
     expect(engine.blocksRead).toBeLessThanOrEqual(16_000);
     const plans = await Promise.all(all.map(async (one) => (await broker.records.get(one.id))!.value));
