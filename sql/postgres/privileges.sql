@@ -6,6 +6,13 @@ SELECT current_user::text AS role,
        r.rolsuper AS superuser,
        pg_catalog.pg_has_role(current_user, 'pg_monitor', 'USAGE') AS monitors,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_data', 'USAGE') AS reads_all,
+       -- Made by setup.sql, where a superuser ran it.
+       EXISTS (SELECT FROM pg_catalog.pg_proc p
+                 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = 'forewarm'
+                 JOIN pg_catalog.pg_roles o ON o.oid = p.proowner AND o.rolsuper
+                WHERE p.proname = 'read_through' AND p.proargtypes = '26 25 1016 1016'::oidvector AND p.prosecdef
+                  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                  AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS reads_through,
        COALESCE((SELECT jsonb_object_agg(e.extname, e.extversion) FROM pg_catalog.pg_extension e), '{}') AS extensions,
        -- The least of a function's overloads, by extension: false where EXECUTE is missing on any of them.
        COALESCE((SELECT jsonb_object_agg(x.extname, x.executes)

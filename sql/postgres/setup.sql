@@ -5,7 +5,7 @@
 -- Parameters: settings of the session: forewarm.role (default forewarm) and forewarm.password (none by default:
 --             set one, or let pg_hba.conf use peer, cert or LDAP). Plain SQL: any client can run it.
 -- Privilege:  CREATEROLE, ADMIN on pg_monitor and pg_read_all_data, and the right to create extensions
---             (a superuser; on managed services their administrator's role).
+--             (a superuser; on managed services their administrator's role, without forewarm.read_through).
 -- Before:     shared_preload_libraries = 'pg_stat_statements' in postgresql.conf of every server, and a restart.
 
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
@@ -42,6 +42,47 @@ BEGIN
   -- The second tier, the OS page cache: a package of its own (Debian: postgresql-NN-pgfincore).
   IF EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'pgfincore') THEN
     CREATE EXTENSION IF NOT EXISTS pgfincore;
+  END IF;
+
+  -- Reads a relation's blocks into the OS cache by large reads that end where they should: pg_prewarm's `read`
+  -- mode asks for one block at a time, and the kernel's read-ahead then reads far more. Only a superuser can
+  -- make it. It gives back how many blocks it read, never what is in them.
+  IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) THEN
+    CREATE SCHEMA IF NOT EXISTS forewarm;
+    CREATE OR REPLACE FUNCTION forewarm.read_through(relation oid, fork text, firsts int8[], beyonds int8[])
+    RETURNS int8 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $read$
+    DECLARE
+      block constant int8 := current_setting('block_size')::int8;
+      segment constant int8 := pg_size_bytes(current_setting('segment_size')) / block;
+      piece constant int8 := 4 * 1024 * 1024 / block;
+      path constant text := pg_relation_filepath(relation) || CASE fork WHEN 'main' THEN '' WHEN 'fsm' THEN '_fsm' WHEN 'vm' THEN '_vm' END;
+      start int8;
+      beyond int8;
+      read int8 := 0;
+    BEGIN
+      -- As pg_prewarm asks for it: of an index, on its table.
+      IF path IS NULL OR NOT has_table_privilege(session_user, COALESCE(
+           (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = relation), relation), 'SELECT') THEN
+        RETURN 0;
+      END IF;
+      -- From the end to the beginning: reads that go up would be taken for a sequence, and read ahead of.
+      FOR i IN REVERSE COALESCE(array_length(firsts, 1), 0) .. 1 LOOP
+        beyond := beyonds[i];
+        WHILE beyond > firsts[i] LOOP
+          start := GREATEST(firsts[i], beyond - piece, (beyond - 1) / segment * segment);
+          read := read + COALESCE(length(pg_read_binary_file(
+            path || CASE WHEN start >= segment THEN '.' || start / segment ELSE '' END,
+            start % segment * block, (beyond - start) * block, true)), 0) / block;
+          beyond := start;
+        END LOOP;
+      END LOOP;
+      RETURN read;
+    END
+    $read$;
+    REVOKE ALL ON FUNCTION forewarm.read_through(oid, text, int8[], int8[]) FROM PUBLIC;
+    EXECUTE format('GRANT USAGE ON SCHEMA forewarm TO %I', wanted);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION forewarm.read_through(oid, text, int8[], int8[]) TO %I', wanted);
   END IF;
 
   -- EXECUTE on pg_prewarm is everybody's by default, but is often revoked; pgfincore's is nobody's.

@@ -2,7 +2,13 @@ import type { Broker } from '../broker/broker.ts';
 import type { Logger } from '../lib/logger.ts';
 import { wireVersion } from '../messages/names.ts';
 import { type CostModel, createCostModel, type DeviceCost } from '../planning/cost-model.ts';
-import { cuttingCost, endLearning, learnStep, startLearning } from '../planning/device-learning.ts';
+import {
+  cuttingCost,
+  endLearning,
+  learnStep,
+  startLearning,
+  stepDivisor,
+} from '../planning/device-learning.ts';
 import type { ReadStep } from '../planning/extents.ts';
 
 /** What this target's disk costs: learned from every read, and kept over restarts. */
@@ -22,6 +28,11 @@ export class Device {
     return this.#learning.model;
   }
 
+  /** How much smaller than usual the next step is to be. */
+  get stepDivisor(): number {
+    return stepDivisor(this.#learning);
+  }
+
   /** The cost by which the next step is to be cut. */
   get cuttingCost(): DeviceCost {
     return cuttingCost(this.#learning);
@@ -39,10 +50,10 @@ export class Device {
 
   async save(): Promise<void> {
     this.#learning = endLearning(this.#learning);
-    const { operationMs, byteMs, weight } = this.model;
+    const { operationMs, byteMs, rule, weight } = this.model;
     const at = new Date().toISOString();
     await this.#broker.devices
-      .put(this.#replica, { v: wireVersion, at, operationMs, byteMs, weight })
+      .put(this.#replica, { v: wireVersion, at, operationMs, byteMs, rule, weight })
       .catch((error) =>
         this.#logger.debug({ error: String(error) }, 'the learned cost of the disk was not saved'),
       );

@@ -2,8 +2,9 @@ import type { Engine, LocalRelation, ServerHealth } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { estimateMs } from '../planning/cost-model.ts';
 import { type Cursor, nextStep, type ReadStep, startCursor } from '../planning/extents.ts';
+import { gapChooser } from '../planning/gaps.ts';
 import type { Plan } from '../planning/plan.ts';
-import { decideThrottle } from '../planning/throttle.ts';
+import { decideThrottle, type ThrottleReason } from '../planning/throttle.ts';
 import type { Device } from './device.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { Place } from './target-share.ts';
@@ -28,7 +29,7 @@ export interface StepReport {
   readonly step: ReadStep<LocalRelation>;
   readonly blocks: number;
   readonly throttledMs: number;
-  readonly throttleReason: string;
+  readonly throttleReason: ThrottleReason;
 }
 
 /** Bounds of one statement, besides its bytes. */
@@ -51,14 +52,14 @@ export async function readPlan(
   let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const wantedBlocks = Math.max(1, Math.floor(context.stepBytes / context.blockBytes));
-  const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
+  const { blockBytes } = context;
+  const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): ReadStep<LocalRelation> | null => {
-    const next = nextStep(segments, cursor, {
-      model: context.device.cuttingCost,
-      blockBytes: context.blockBytes,
-      limits,
-    });
+    const model = context.device.cuttingCost;
+    const stepBytes = context.stepBytes / context.device.stepDivisor;
+    const wantedBlocks = Math.max(1, Math.floor(stepBytes / blockBytes));
+    const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
+    const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;
     remainingBytes -= next.step.wantedBlocks * context.blockBytes;
@@ -105,16 +106,39 @@ async function readStep(
   if (step.tier === 'pool') context.place.spend(blocks);
   // Not awaited: the decision uses the newest look there is, at most about half a second old.
   void watch.look();
-  const decision = decideThrottle({
-    ...residentFigures(watch),
-    lagLimitMs: context.maxLagMs,
-    untilDeadlineMs: context.deadlineMs === null ? null : context.deadlineMs - Date.now(),
-    remainingMs: estimateMs(device.model, 0, rest.remainingBytes),
-    arrived: context.arrived(),
-    chunkMs: diskMs,
-  });
-  context.onStep({ step, blocks, throttledMs: decision.pauseMs, throttleReason: decision.reason });
-  if (decision.action === 'pause') await systemClock.sleep(decision.pauseMs, rest.stop);
+  const held = await holdBack(context, { ...rest, chunkMs: diskMs });
+  context.onStep({ step, blocks, ...held });
+}
+
+/** Longest stretch of a pause before residents are looked at again. */
+const pauseSliceMs = 500;
+
+/** Waits as the throttle decides, no longer than residents suffer: each stretch ends with a look and a new decision. */
+async function holdBack(
+  context: ReadContext,
+  step: { readonly stop: AbortSignal; readonly remainingBytes: number; readonly chunkMs: number },
+): Promise<Pick<StepReport, 'throttledMs' | 'throttleReason'>> {
+  const { device, watch } = context;
+  let throttledMs = 0;
+  let reason: ThrottleReason | undefined;
+  for (;;) {
+    const decision = decideThrottle({
+      ...residentFigures(watch),
+      lagLimitMs: context.maxLagMs,
+      untilDeadlineMs: context.deadlineMs === null ? null : context.deadlineMs - Date.now(),
+      remainingMs: estimateMs(device.model, 0, step.remainingBytes),
+      arrived: context.arrived(),
+      chunkMs: step.chunkMs,
+    });
+    reason ??= decision.reason;
+    const leftMs = decision.pauseMs - throttledMs;
+    if (decision.action === 'go' || leftMs <= 0 || step.stop.aborted)
+      return { throttledMs, throttleReason: reason };
+    const sliceMs = Math.min(leftMs, pauseSliceMs);
+    await systemClock.sleep(sliceMs, step.stop);
+    throttledMs += sliceMs;
+    await watch.look();
+  }
 }
 
 function residentFigures(watch: ServerWatch) {

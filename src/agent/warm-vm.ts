@@ -64,6 +64,8 @@ async function rounds(
   const ask = (sharpen: boolean) =>
     askSource(run.parts.broker, { source, vm: run.record.vm, sharpen, maxAgeMs: 0 }, sourceTimeoutMs);
   let answer = await untilReachable(() => ask(true), run, stop);
+  // What the VM touched while a plan was read is missing: the first round of the hold does not wait.
+  let outOfDate = true;
   let pauseMs: number | null = null;
   let eager = eagerRounds;
   for (;;) {
@@ -81,7 +83,7 @@ async function rounds(
     if (left) {
       await untilReachable(() => read(run, answer, { situation, context, figures, place }, stop), run, stop);
       if (stop.aborted) return null;
-    } else {
+    } else if (!outOfDate || run.arrived.aborted) {
       await untilReachable(() => carryHeat(situation, engine, stop), run, stop);
     }
     if (run.arrived.aborted && settled) return situation;
@@ -98,7 +100,8 @@ async function rounds(
       { roundCostMs: costMs, changedFraction, lastPauseMs: pauseMs },
       { ...defaultHoldPauseOptions, shortestMs: config.hold.intervalMs },
     );
-    await systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
+    if (!outOfDate) await systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
+    outOfDate = false;
     if (stop.aborted) return null;
     if (!run.arrived.aborted) answer = await follow(() => ask(false), answer, run);
   }
@@ -111,7 +114,7 @@ interface Round {
   readonly place: Place;
 }
 
-/** Reads what the plan has left, then carries the heat over if all of it was read. */
+/** Reads what the plan has left, then, once ready is said, carries the heat over if all of it was read. */
 async function read(run: MigrationRun, answer: SourceAnswer, round: Round, stop: AbortSignal): Promise<void> {
   const { config, engine, device, watch } = run.parts;
   const { situation, context, figures, place } = round;
@@ -143,7 +146,9 @@ async function read(run: MigrationRun, answer: SourceAnswer, round: Round, stop:
       if (tier === 'os')
         context.osDone.set(key, union(context.osDone.get(key) ?? emptyRanges, withHeat(ranges, 0)));
     }
-    await carryHeat(situation, engine, stop);
+    // A pool that holds the blocks is ready; their order of heat follows at once.
+    const wanted = run.record.readyAt !== undefined || run.arrived.aborted;
+    if (wanted) await carryHeat(situation, engine, stop);
   } finally {
     endWarming();
     run.arrived.removeEventListener('abort', markArrival);

@@ -121,7 +121,7 @@ export interface WarmStep {
   readonly relation: LocalRelation;
   /** `os`: only into the page cache. */
   readonly tier: 'pool' | 'os';
-  /** Spans to run through the disk once, gaps bridged; empty where `wanted` can be read as it is. */
+  /** Spans that hold all of `wanted`, to run through the disk once, gaps bridged; empty where `wanted` can be read as it is. */
   readonly readThrough: Spans;
   readonly wanted: Spans;
 }

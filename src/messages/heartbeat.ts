@@ -31,6 +31,8 @@ export const deviceSchema = z.looseObject({
   at: timeSchema,
   operationMs: z.number().nonnegative(),
   byteMs: z.number().positive(),
+  /** Whether the two add up, or the scarcer one decides. */
+  rule: z.enum(['sum', 'max']).optional(),
   weight: z.number().nonnegative(),
 });
 export type Device = z.infer<typeof deviceSchema>;

@@ -1,6 +1,7 @@
-import { type CostModel, type DeviceCost, learn, type ReadSample } from './cost-model.ts';
+import { learn } from './cost-learning.ts';
+import type { CostModel, DeviceCost, ReadSample } from './cost-model.ts';
 import type { ReadStep } from './extents.ts';
-import { secondPassByteMs } from './extents.ts';
+import { secondPassByteMs } from './gaps.ts';
 
 /**
  * Learning a device while reading from it. Steps are added up to windows, since a limited device lets
@@ -18,10 +19,10 @@ export interface DeviceLearning {
 const windowMs = 250;
 /** A model that was learned from so many samples earlier need not be tried out at the start. */
 const trustedWeight = 6;
-/** How much dearer a place gone to is taken to be: in the first windows, then in every sixth. */
+/** How much dearer a place gone to is taken to be: in the first windows, then in every eighth. */
 const firstFactors: readonly number[] = [1, 8];
-const laterFactor = 3;
-const laterEvery = 6;
+const laterFactor = 2;
+const laterEvery = 8;
 
 const nothing: ReadSample = { operations: 0, bytes: 0, ms: 0 };
 
@@ -29,12 +30,20 @@ export function startLearning(model: CostModel): DeviceLearning {
   return { model, pending: nothing, windows: 0 };
 }
 
+/** How much smaller steps are to be, from 16 down to 1, while little is known: a wrong guess of a large one takes seconds. */
+export function stepDivisor({ model, windows }: DeviceLearning): number {
+  if (model.prior.weight >= trustedWeight) return 1;
+  const learned = Math.max(0, windows - firstFactors.length + 1);
+  return Math.max(1, 16 / 2 ** learned);
+}
+
 /** The cost by which the next step is cut: the believed one, or a variation of it. */
 export function cuttingCost({ model, windows }: DeviceLearning): DeviceCost {
   const trusted = model.prior.weight >= trustedWeight;
   const later = windows % laterEvery === laterEvery - 1 ? laterFactor : 1;
   const factor = trusted ? later : (firstFactors[windows] ?? later);
-  return { operationMs: model.operationMs * factor, byteMs: model.byteMs };
+  const { operationMs, byteMs, rule } = model;
+  return { operationMs: operationMs * factor, byteMs, rule };
 }
 
 /** Takes in one step and the disk time that it took; what is read a second time out of the OS cache does not count. */

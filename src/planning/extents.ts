@@ -1,5 +1,6 @@
 import type { BlockRanges } from './block-ranges.ts';
-import { bridgeableGapBlocks, type CostModel, type DeviceCost, estimateMs, learn } from './cost-model.ts';
+import { type DeviceCost, estimateMs } from './cost-model.ts';
+import { secondPassByteMs } from './gaps.ts';
 
 /** Half-open block spans, flat: start0, end0, start1, end1, … */
 export type FlatSpans = readonly number[];
@@ -43,7 +44,7 @@ export const defaultStepLimits: StepLimits = {
 export interface ReadStep<R> {
   readonly relation: R;
   readonly tier: 'pool' | 'os';
-  /** Runs with gaps bridged, to go through the disk first; only those that hold a gap. Often empty. */
+  /** All runs of the step, to go through the disk first, where any bridges a gap; else empty. */
   readonly readThrough: FlatSpans;
   readonly wanted: FlatSpans;
   readonly wantedBlocks: number;
@@ -58,14 +59,19 @@ export interface ReadStep<R> {
   readonly predictedMs: number;
 }
 
-/** A second pass takes blocks from the OS cache into the pool: about 12 µs for each 8 KiB. */
-export const secondPassByteMs = 1.5e-6;
+export interface StepContext {
+  readonly model: DeviceCost;
+  readonly blockBytes: number;
+  /** The widest gap to read through, by the segment's number. */
+  readonly gapBlocks: (segment: number) => number;
+  readonly limits?: StepLimits;
+}
 
 /** The next bounded step and the place behind it; null at the end. Linear in the step, whatever the plan's size. */
 export function nextStep<R>(
   segments: readonly Readable<R>[],
   cursor: Cursor,
-  context: { readonly model: DeviceCost; readonly blockBytes: number; readonly limits?: StepLimits },
+  context: StepContext,
 ): { readonly step: ReadStep<R>; readonly cursor: Cursor } | null {
   let { segment, range, offset } = cursor;
   while (segment < segments.length && range >= segments[segment]!.ranges.starts.length) {
@@ -76,12 +82,12 @@ export function nextStep<R>(
   const from = segments[segment];
   if (from === undefined) return null;
   const { model, blockBytes, limits = defaultStepLimits } = context;
-  const gapBlocks = bridgeableGapBlocks(model, blockBytes);
+  const gapBlocks = context.gapBlocks(segment);
   const { starts, lengths } = from.ranges;
   const wanted: number[] = [];
   let wantedBlocks = 0;
   let readBlocks = 0;
-  let predictedMs = 0;
+  let operations = 0;
   let end = Number.NEGATIVE_INFINITY;
   while (range < starts.length && wantedBlocks < limits.wantedBlocks && readBlocks < limits.readBlocks) {
     const start = starts[range]! + offset;
@@ -89,18 +95,19 @@ export function nextStep<R>(
     const adjacent = gap === 0;
     const bridged = gap <= gapBlocks ? gap : 0;
     const take = Math.min(lengths[range]! - offset, limits.wantedBlocks - wantedBlocks);
-    const ms = estimateMs(model, adjacent || bridged > 0 ? 0 : 1, (take + bridged) * blockBytes);
+    const places = operations + (adjacent || bridged > 0 ? 0 : 1);
+    const blocks = readBlocks + bridged + take;
     if (wanted.length > 0) {
       const full = !adjacent && wanted.length >= 2 * limits.spans;
-      if (full || readBlocks + bridged + take > limits.readBlocks || predictedMs + ms > limits.predictedMs)
-        break;
+      const long = estimateMs(model, places, blocks * blockBytes) > limits.predictedMs;
+      if (full || long || blocks > limits.readBlocks) break;
     }
     if (adjacent) wanted[wanted.length - 1] = start + take;
     else wanted.push(start, start + take);
     end = start + take;
     wantedBlocks += take;
-    readBlocks += take + bridged;
-    predictedMs += ms;
+    readBlocks = blocks;
+    operations = places;
     offset += take;
     if (offset < lengths[range]!) break;
     range += 1;
@@ -114,44 +121,26 @@ export function nextStep<R>(
   };
 }
 
-/** Bridges the gaps of a step where that pays for reading the wanted blocks a second time. */
+/** Joins what lies no farther apart than the gap; the runs count only where any holds a gap. */
 function bridge(wanted: FlatSpans, gapBlocks: number, by: { model: DeviceCost; blockBytes: number }) {
   const { model, blockBytes } = by;
-  const readThrough: number[] = [];
+  const runs: number[] = [];
   let bridgedBlocks = 0;
-  let operations = 0;
-  let secondPassBlocks = 0;
   let wantedBlocks = 0;
-  for (let i = 0; i < wanted.length; ) {
-    let to = i + 2;
-    let blocks = wanted[i + 1]! - wanted[i]!;
-    let gaps = 0;
-    while (to < wanted.length && wanted[to]! - wanted[to - 1]! <= gapBlocks) {
-      gaps += wanted[to]! - wanted[to - 1]!;
-      blocks += wanted[to + 1]! - wanted[to]!;
-      to += 2;
-    }
-    const spans = (to - i) / 2;
-    const costMs = gaps * blockBytes * model.byteMs + blocks * blockBytes * secondPassByteMs;
-    wantedBlocks += blocks;
-    if (spans > 1 && costMs < (spans - 1) * model.operationMs) {
-      readThrough.push(wanted[i]!, wanted[to - 1]!);
-      bridgedBlocks += gaps;
-      secondPassBlocks += blocks;
-      operations += 1;
-    } else {
-      operations += spans;
-    }
-    i = to;
+  for (let i = 0; i < wanted.length; i += 2) {
+    const [start, end] = [wanted[i]!, wanted[i + 1]!];
+    wantedBlocks += end - start;
+    const gap = start - (runs.at(-1) ?? Number.NEGATIVE_INFINITY);
+    if (gap <= gapBlocks) {
+      bridgedBlocks += gap;
+      runs[runs.length - 1] = end;
+    } else runs.push(start, end);
   }
+  const operations = runs.length / 2;
+  const readThrough = bridgedBlocks > 0 ? runs : [];
+  const secondPassBlocks = bridgedBlocks > 0 ? wantedBlocks : 0;
   const secondPassBytes = secondPassBlocks * blockBytes;
   const diskMs = estimateMs(model, operations, (wantedBlocks + bridgedBlocks) * blockBytes);
   const predictedMs = diskMs + secondPassBytes * secondPassByteMs;
   return { readThrough, bridgedBlocks, operations, secondPassBytes, predictedMs };
-}
-
-/** Teaches the model what a step took. */
-export function learnFromStep(model: CostModel, step: ReadStep<unknown>, ms: number): CostModel {
-  const diskMs = Math.max(ms / 2, ms - step.secondPassBytes * secondPassByteMs);
-  return learn(model, { operations: step.operations, bytes: step.bytes, ms: diskMs });
 }

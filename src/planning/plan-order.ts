@@ -1,5 +1,5 @@
 import { type BlockRanges, blockCount, maxHeat } from './block-ranges.ts';
-import { readMs } from './cost-model.ts';
+import { readMs } from './gaps.ts';
 import type { PlanInput, Segment, TargetRelation } from './plan.ts';
 import { byShare, type Demand } from './plan-allot.ts';
 import { heatBand } from './range-cuts.ts';

@@ -6,8 +6,9 @@ import {
   singleRange,
   subtract,
 } from './block-ranges.ts';
-import { type DeviceCost, readMs } from './cost-model.ts';
+import type { DeviceCost } from './cost-model.ts';
 import type { Readable } from './extents.ts';
+import { readMs } from './gaps.ts';
 import { allotBlocks, allotRelations, type Demand } from './plan-allot.ts';
 import { orderSegments } from './plan-order.ts';
 import { atLeast, clip, heatBand } from './range-cuts.ts';

@@ -202,6 +202,25 @@ describe('from a source to a target', () => {
     expect(beyond.blocks).toBe(2);
   });
 
+  it('reads bridged runs through the OS cache, by a function that gives away nothing but a count', async () => {
+    const server = cluster.server('db2');
+    await cluster.addRole('stranger');
+    const as = (role: string, text: string) =>
+      server.connect({ role }).then((client) => client.query(text).finally(() => client.end()));
+    const call = "SELECT forewarm.read_through('big'::regclass, 'main', '{0,30}', '{20,40}') AS blocks";
+    expect((await as('forewarm', call)).rows).toEqual([{ blocks: '30' }]);
+    const index = call.replaceAll("'big'", "'big_pkey'");
+    expect((await as('forewarm', index)).rows).toEqual([{ blocks: '30' }]);
+    const [{ size }] = (await server.query("SELECT pg_relation_size('big')::int / 8192 AS size")) as [
+      { size: number },
+    ];
+    const beyond = call.replaceAll("'{20,40}'", `'{20,${size + 5_000}}'`);
+    expect((await as('forewarm', beyond)).rows).toEqual([{ blocks: `${20 + size - 30}` }]);
+    expect((await as('forewarm', call.replace("'main'", "'init'"))).rows).toEqual([{ blocks: '0' }]);
+    expect((await as('forewarm', call.replace("'big'::regclass", '1'))).rows).toEqual([{ blocks: '0' }]);
+    await expect(as('stranger', call)).rejects.toThrow(/permission denied/);
+  });
+
   it('finds quoted and non-ASCII names, partitions, TOAST, an index alone and other forks', async () => {
     const source = cluster.server('db1');
     const [{ toast }] = (await source.query(
@@ -383,7 +402,7 @@ describe('interruptions', () => {
     const abort = new AbortController();
     const wanted = Array.from({ length: 50_000 }, () => [0, relation.sizeBlocks]).flat();
     const running = db2.warm({ relation, tier: 'os', readThrough: [], wanted }, abort.signal);
-    const ours = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_prewarm%' AND application_name = 'forewarm:db2'`;
+    const ours = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%forewarm.read_through($1%' AND application_name = 'forewarm:db2'`;
     const count = async () => ((await cluster.server('db2').query(ours)) as [{ n: number }])[0].n;
     await expect.poll(count).toBe(1);
     abort.abort(new Error('enough'));

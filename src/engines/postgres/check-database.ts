@@ -60,6 +60,15 @@ export function checkDatabase(
       });
     }
   }
+  if (!privileges.readsThrough) {
+    findings.push({
+      level: 'warning',
+      subject,
+      message:
+        'forewarm.read_through is missing: slow disks are warmed slower, and before PostgreSQL 17 more is read than is asked for',
+      remedy: `psql -d ${where.database} -f sql/postgres/setup.sql -- as a superuser${where.standby ? ', on the primary' : ''}; managed services have none`,
+    });
+  }
   if (privileges.superuser) {
     findings.push({
       level: 'warning',

@@ -55,7 +55,8 @@ export interface PostgresConnections {
 }
 
 /** Connections of each purpose and database at most. */
-const poolSizes: Record<Purpose, number> = { observe: 2, walk: 1, warm: 4, cancel: 1 };
+/** `warm`: as many as `warm.connections` can ask for; they are opened when they are needed. */
+const poolSizes: Record<Purpose, number> = { observe: 2, walk: 1, warm: 16, cancel: 1 };
 const idleMs = 60_000;
 const connectTimeoutMs = 5_000;
 /** The server ends a statement by itself; a connection that is half open is given up this much later. */

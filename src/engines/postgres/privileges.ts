@@ -11,6 +11,8 @@ export interface Privileges {
   readonly monitors: boolean;
   /** pg_read_all_data. */
   readonly readsAll: boolean;
+  /** `forewarm.read_through` of setup.sql is there, and may be executed. */
+  readonly readsThrough: boolean;
   /** Versions by name. */
   readonly extensions: ReadonlyMap<string, string>;
   has(extension: string): boolean;
@@ -23,6 +25,7 @@ interface Row {
   readonly superuser: boolean;
   readonly monitors: boolean;
   readonly reads_all: boolean;
+  readonly reads_through: boolean;
   readonly extensions: Record<string, string>;
   readonly executes: Record<string, boolean>;
 }
@@ -38,6 +41,7 @@ export async function readPrivileges(
     superuser: row?.superuser ?? false,
     monitors: row?.monitors ?? false,
     readsAll: row?.reads_all ?? false,
+    readsThrough: row?.reads_through ?? false,
     extensions,
     has: (extension) => extensions.has(extension),
     can: (extension) => extensions.has(extension) && row?.executes[extension] !== false,

@@ -6,15 +6,22 @@ export interface Reading {
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
-  /** 1 where its blocks are wanted or lie between such, 0 for a read on their behalf. */
+  /** 1 where its blocks are wanted, 0 for a read on their behalf. */
   readonly weight: 0 | 1;
+}
+
+export interface Readings {
+  /** Into the OS cache first, by large reads that end where they should. */
+  readonly through: Spans;
+  /** Then by pg_prewarm, in this order. */
+  readonly calls: readonly Reading[];
 }
 
 export interface ReadingOptions {
   /** Adjacent blocks that one system call of the server can read; 1 before PostgreSQL 17. */
   readonly combineBlocks: number;
-  /** The pool has so much free that bridged gaps may enter it, and harm nobody. */
-  readonly gapsMayEnterPool: boolean;
+  /** The server has `forewarm.read_through`. */
+  readonly readsThrough: boolean;
 }
 
 /** A read of this size is done as it is by Linux's default read-ahead setting, 128 KiB. */
@@ -25,34 +32,27 @@ const longSpanBlocks = 256;
 const largeCombineBlocks = 64;
 
 /**
- * The calls that carry a step out, in order.
+ * How a step is carried out.
  *
- * Reads that go up make the kernel read ahead, past the end of every span: of a work set in 2,400 spans it
- * read 836 MB for 335 MB wanted (read-ahead setting 8 MiB, 125 MB/s: 2.4 times the floor). Pieces that one
- * system call reads, asked for from the end to the beginning, are never taken for a sequence: 335 MB, at the
- * floor. They cost more operations, so where operations are dear (the planner bridges gaps) runs are read
- * in the largest pieces that the server can read, or else by way of the kernel's read-ahead.
+ * Reads that go up make the kernel read ahead, past the end of every span: of a work set in 5,600 spans it
+ * read 1,014 MB where 530 MB, bridged gaps included, were asked for (read-ahead setting 8 MiB). Large reads
+ * of their own files by the server end where they should: 536 MB. So where gaps are bridged, for
+ * operations are dear then, and where pg_prewarm asks for one block a call, all goes through the OS cache that
+ * way. Else pieces that one system call reads go straight into the pool: asked for from the end to the
+ * beginning, they are never taken for a sequence either.
  */
-export function readingsOf(step: WarmStep, options: ReadingOptions): Reading[] {
-  const { combineBlocks, gapsMayEnterPool } = options;
-  const mode = step.tier === 'pool' ? 'buffer' : 'read';
-  // `read` mode asks for one block a call, whatever the version: only read-ahead makes large reads of it.
-  if (combineBlocks === 1 || step.tier === 'os') {
-    return [...ascending(step.readThrough, 'read', 0), ...ascending(step.wanted, mode, 1)];
+export function readingsOf(step: WarmStep, options: ReadingOptions): Readings {
+  const { combineBlocks, readsThrough } = options;
+  const { tier, wanted, readThrough } = step;
+  const bridged = readThrough.length > 0;
+  if (tier === 'os') {
+    if (readsThrough) return { through: bridged ? readThrough : wanted, calls: [] };
+    return { through: [], calls: [...ascending(readThrough, 'read', 0), ...ascending(wanted, 'read', 1)] };
   }
-  if (step.readThrough.length === 0) return descending(step.wanted, combineBlocks, exactBlocks);
-  if (!gapsMayEnterPool || combineBlocks < largeCombineBlocks) {
-    return [
-      ...ascending(step.readThrough, 'read', 0),
-      ...descending(step.wanted, combineBlocks, exactBlocks),
-    ];
-  }
-  const outside = withoutCovered(step.wanted, step.readThrough);
-  // Not touched once more to count what is wanted inside: that would raise its heat.
-  return [
-    ...descending(step.readThrough, combineBlocks, combineBlocks),
-    ...descending(outside, combineBlocks, combineBlocks),
-  ];
+  const exact = combineBlocks > 1;
+  const calls = exact ? descending(wanted, combineBlocks) : ascending(wanted, 'buffer', 1);
+  if (!readsThrough) return { through: [], calls: [...ascending(readThrough, 'read', 0), ...calls] };
+  return { through: bridged ? readThrough : exact ? [] : wanted, calls };
 }
 
 /** Spans as they are, in their order. */
@@ -64,14 +64,14 @@ export function ascending(spans: Spans, mode: Reading['mode'], weight: Reading['
   return readings;
 }
 
-function descending(spans: Spans, combineBlocks: number, shortPieceBlocks: number): Reading[] {
+function descending(spans: Spans, combineBlocks: number): Reading[] {
   const readings: Reading[] = [];
   for (let at = 0; at + 1 < spans.length; at += 2) {
     const start = spans[at]!;
     const end = spans[at + 1]!;
     const long = end - start >= longSpanBlocks;
     const pieceBlocks = !long
-      ? Math.min(shortPieceBlocks, combineBlocks)
+      ? Math.min(exactBlocks, combineBlocks)
       : combineBlocks >= largeCombineBlocks
         ? combineBlocks
         : end - start;
@@ -80,16 +80,4 @@ function descending(spans: Spans, combineBlocks: number, shortPieceBlocks: numbe
     }
   }
   return readings.reverse();
-}
-
-/** The spans of `spans` that none of `covers` contains; both ascending, each span is inside or outside as a whole. */
-function withoutCovered(spans: Spans, covers: Spans): number[] {
-  const rest: number[] = [];
-  let cover = 0;
-  for (let at = 0; at + 1 < spans.length; at += 2) {
-    while (cover + 1 < covers.length && covers[cover + 1]! <= spans[at]!) cover += 2;
-    const covered = cover + 1 < covers.length && covers[cover]! <= spans[at]!;
-    if (!covered) rest.push(spans[at]!, spans[at + 1]!);
-  }
-  return rest;
 }

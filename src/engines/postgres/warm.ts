@@ -3,14 +3,13 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
-import { hasUsageCounts, poolViewDatabase } from './pool-walk.ts';
-import { ascending, type Reading, readingsOf } from './readings.ts';
+import { ascending, type Readings, readingsOf } from './readings.ts';
 import { Scanner } from './scan.ts';
-import { sqlStatement } from './sql.ts';
+import { type SqlStatement, sqlStatement } from './sql.ts';
 import { isOutOfReach } from './sqlstates.ts';
 
 const warmStatement = sqlStatement('warm');
-const freeStatement = sqlStatement('pool-free');
+const readThroughStatement = sqlStatement('read-through');
 
 /** Reads blocks into the pool or the OS cache, by pg_prewarm, or by scans where a database lacks it. */
 export class Warmer {
@@ -32,14 +31,14 @@ export class Warmer {
       if (!canPrewarm(identity, step.relation)) {
         return this.#scanner.scan(step.relation, step.wanted, signal);
       }
-      const gapsMayEnterPool = await gapsFit(this.#connections, identity, step);
       const { combineBlocks } = identity;
-      return this.#prewarm(identity, step.relation, {
-        readings: readingsOf(step, { combineBlocks, gapsMayEnterPool }),
+      const readsThrough = identity.privileges.get(step.relation.database)?.readsThrough === true;
+      return this.#read(identity, step.relation, {
+        readings: readingsOf(step, { combineBlocks, readsThrough }),
         signal,
       });
     });
-    // Gaps that entered the pool were counted with what is wanted around them.
+    // What was read through counts with the gaps that it bridged.
     return { blocks: Math.min(blocks, lengthOf(step.wanted)), ms: performance.now() - startedMs };
   }
 
@@ -52,7 +51,10 @@ export class Warmer {
     const { spans, signal } = options;
     await this.#tolerant(signal, () =>
       canPrewarm(identity, relation)
-        ? this.#prewarm(identity, relation, { readings: ascending(spans, 'buffer', 1), signal })
+        ? this.#read(identity, relation, {
+            readings: { through: [], calls: ascending(spans, 'buffer', 1) },
+            signal,
+          })
         : this.#scanner.scan(relation, spans, signal),
     );
   }
@@ -67,51 +69,41 @@ export class Warmer {
     }
   }
 
-  async #prewarm(
+  /** Blocks that pg_prewarm counted; where it had no part, those that were read through. */
+  async #read(
     identity: PostgresIdentity,
     relation: LocalRelation,
-    options: { readonly readings: readonly Reading[]; readonly signal: AbortSignal | undefined },
+    options: { readonly readings: Readings; readonly signal: AbortSignal | undefined },
   ): Promise<number> {
-    const { readings: reads, signal } = options;
-    if (reads.length === 0) return 0;
-    const [row] = await this.#connections.query<{ blocks: number }>(
-      relation.database,
-      warmStatement,
-      [
-        relation.oid,
-        relation.fork,
-        reads.map((read) => read.mode),
-        reads.map((read) => read.start),
-        reads.map((read) => read.end),
-        reads.map((read) => read.weight),
-        relation.filenode.split('/').at(-1),
-        String(identity.combineBlocks),
-      ],
-      { purpose: 'warm', signal },
-    );
-    return row?.blocks ?? 0;
+    const { readings, signal } = options;
+    const { through, calls } = readings;
+    const { database, oid, fork } = relation;
+    const filenode = relation.filenode.split('/').at(-1);
+    const query = async (statement: SqlStatement, parameters: unknown[]) => {
+      const how = { purpose: 'warm', signal } as const;
+      const [row] = await this.#connections.query<{ blocks: number }>(database, statement, parameters, how);
+      return row?.blocks ?? 0;
+    };
+    let blocks = 0;
+    if (through.length > 0) {
+      const starts = through.filter((_, i) => i % 2 === 0);
+      const ends = through.filter((_, i) => i % 2 === 1);
+      blocks = await query(readThroughStatement, [oid, fork, starts, ends, filenode]);
+    }
+    if (calls.length === 0) return blocks;
+    return await query(warmStatement, [
+      ...[oid, fork],
+      calls.map((call) => call.mode),
+      calls.map((call) => call.start),
+      calls.map((call) => call.end),
+      calls.map((call) => call.weight),
+      ...[filenode, String(identity.combineBlocks)],
+    ]);
   }
 }
 
 function canPrewarm(identity: PostgresIdentity, relation: LocalRelation): boolean {
   return identity.privileges.get(relation.database)?.can('pg_prewarm') === true;
-}
-
-/** Free buffers, of the pool's, that bridged gaps leave to others. */
-const reserveShare = 0.05;
-
-/** Whether a step's gaps fit into buffers that nobody uses. */
-async function gapsFit(
-  connections: PostgresConnections,
-  identity: PostgresIdentity,
-  step: WarmStep,
-): Promise<boolean> {
-  const database = poolViewDatabase(identity);
-  if (step.readThrough.length === 0 || identity.combineBlocks === 1 || database === undefined) return false;
-  if (!hasUsageCounts(identity, database)) return false;
-  const [row] = await connections.query<{ free: number }>(database, freeStatement);
-  const needed = lengthOf(step.readThrough) + lengthOf(step.wanted) + identity.poolBlocks * reserveShare;
-  return (row?.free ?? 0) > needed;
 }
 
 function lengthOf(spans: Spans): number {

@@ -30,7 +30,7 @@ export interface Verdict {
 
 /** A lock seen in fewer of a statement's looks may be a neighbour's in the same transaction. */
 const firmLockPart = 0.2;
-/** Looks at locked partitions of a table from which on one that was never among them is left out. */
+/** Looks at locked partitions of a table from which on they tell for sure which of them a VM reads. */
 const leastPartitionLooks = 2.5;
 const wantedPartitionLooks = 16;
 
@@ -188,9 +188,8 @@ function partitionFactor(
   const seen = (witness: LockWitness, one: string) => witness.byOid.get(one) ?? 0;
   const looks = family.reduce((sum, one) => sum + seen(row.vmLocks, one), 0);
   const own = seen(row.vmLocks, table);
-  if (looks >= leastPartitionLooks && own === 0) return { factor: 0, looks };
-  const faint = 0.05;
-  return { factor: (own + faint) / (looks + faint * family.length), looks };
+  // Before the first look any of them may be meant; the relations' counts decide.
+  return { factor: looks === 0 ? 1 / family.length : own / looks, looks };
 }
 
 function tableOf(catalog: Catalog, oid: string): string {

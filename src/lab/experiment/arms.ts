@@ -111,6 +111,8 @@ async function warmAhead(site: Site, id: string): Promise<Warmed> {
   const { broker, target, source } = site;
   const [atSource, before] = await Promise.all([mapPool(source, tables), mapPool(target, tables)]);
   const strangerBefore = await strangerReads(site);
+  // To the agent the lab's walk of the pool is a resident's slow statement: it must have passed.
+  await systemClock.sleep(1_500);
   const readsBefore = await site.targetReads();
   const publishedMs = Date.now();
   await broker.publishIntent({

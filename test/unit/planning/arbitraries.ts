@@ -105,7 +105,11 @@ export const planInput: fc.Arbitrary<PlanInput> = fc
     osBlocks: fc.oneof(fc.constant(0), fc.nat(80)),
     deadlineMs: fc.oneof(fc.constant(null), fc.integer({ min: -50, max: 200 })),
     blocksKnown: fc.boolean(),
-    model: fc.record({ operationMs: fc.double({ min: 0, max: 10, noNaN: true }), byteMs: fc.constant(1e-5) }),
+    model: fc.record({
+      operationMs: fc.double({ min: 0, max: 10, noNaN: true }),
+      byteMs: fc.constant(1e-5),
+      rule: fc.constantFrom('sum' as const, 'max' as const),
+    }),
   })
   .map(({ relations: wanted, verdicts, sizes, resident, poolBlocks, osBlocks, ...rest }) => ({
     ...rest,

@@ -38,7 +38,10 @@ describe('a delta round', () => {
       return {
         matches: [{ wanted: relation, verdict: 'blocks' as const, local: relation }],
         ...{ blocksKnown: true, resident: new Map([[key, resident]]), blockBytes: 8192, deadlineMs: null },
-        ...{ budget: { poolBlocks: 1000, osBlocks: 0 }, model: { operationMs: 1, byteMs: 1e-5 } },
+        ...{
+          budget: { poolBlocks: 1000, osBlocks: 0 },
+          model: { operationMs: 1, byteMs: 1e-5, rule: 'sum' as const },
+        },
       };
     };
     const key = JSON.stringify(['app', 'public', 't', 'main']);

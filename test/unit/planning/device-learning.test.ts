@@ -7,8 +7,11 @@ import {
   endLearning,
   learnStep,
   startLearning,
+  stepDivisor,
 } from '../../../src/planning/device-learning.ts';
 import { nextStep, startCursor } from '../../../src/planning/extents.ts';
+import { cheapestGap, countGaps, gapChooser } from '../../../src/planning/gaps.ts';
+import { stepBy } from './synthetic-device.ts';
 
 const blockBytes = 8192;
 /** Runs of 15 blocks with gaps of 8 between, as a skewed load leaves them. */
@@ -22,7 +25,9 @@ function readFrom(device: { operationMs: number; byteMs: number }, learning: Dev
   let owedMs = 0;
   for (;;) {
     const limits = { wantedBlocks: 1024, readBlocks: 4096, spans: 2048, predictedMs: 1000 };
-    const next = nextStep(segments, cursor, { model: cuttingCost(now), blockBytes, limits });
+    const model = cuttingCost(now);
+    const gapBlocks = gapChooser(segments, blockBytes)(model);
+    const next = nextStep(segments, cursor, { model, gapBlocks, blockBytes, limits });
     if (next === null) return endLearning(now);
     cursor = next.cursor;
     owedMs += next.step.operations * device.operationMs + next.step.bytes * device.byteMs;
@@ -38,7 +43,7 @@ describe('learning a device in windows', () => {
     ['gp3', { operationMs: 0.02, byteMs: 8e-6 }, false],
   ])('finds whether gaps pay on %s, though it answers in slices', (_, device, bridges) => {
     const { model } = readFrom(device, startLearning(createCostModel()));
-    const gapBlocks = model.operationMs / model.byteMs / blockBytes;
+    const { gapBlocks } = cheapestGap(model, countGaps(ranges), blockBytes);
     if (bridges) expect(gapBlocks).toBeGreaterThanOrEqual(8);
     else expect(gapBlocks).toBeLessThan(8);
   });
@@ -47,14 +52,21 @@ describe('learning a device in windows', () => {
     const unknown = startLearning(createCostModel());
     const factor = (learning: DeviceLearning) =>
       cuttingCost(learning).operationMs / learning.model.operationMs;
-    expect([0, 1, 2, 3, 4, 5].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1, 3]);
+    expect([0, 1, 2, 3, 6, 7].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1, 2]);
     const known = startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 }));
-    expect([0, 1, 2, 3, 4, 5].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1, 3]);
+    expect([0, 1, 2, 3, 6, 7].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1, 2]);
+  });
+
+  it('has small steps cut until it knows the device', () => {
+    const unknown = startLearning(createCostModel());
+    const divisors = [0, 1, 2, 3, 4, 5, 6].map((windows) => stepDivisor({ ...unknown, windows }));
+    expect(divisors).toEqual([16, 16, 8, 4, 2, 1, 1]);
+    expect(stepDivisor(startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 })))).toBe(1);
   });
 
   it('keeps what is pending until a window is full', () => {
     const start = startLearning(createCostModel());
-    const step = nextStep(segments, startCursor, { model: start.model, blockBytes })!.step;
+    const { step } = stepBy(start.model, ranges)!;
     const once = learnStep(start, step, 100);
     expect(once).toMatchObject({ windows: 0, model: start.model });
     const full = learnStep(learnStep(once, step, 100), step, 100);

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blockCount, rangesOf } from '../../../src/planning/block-ranges.ts';
-import { bridgeableGapBlocks, createCostModel, type DeviceCost } from '../../../src/planning/cost-model.ts';
+import { createCostModel, type DeviceCost } from '../../../src/planning/cost-model.ts';
 import {
+  type Cursor,
   defaultStepLimits,
   type FlatSpans,
-  learnFromStep,
   nextStep,
   type Readable,
   type ReadStep,
@@ -18,13 +18,14 @@ const blockBytes = 8192;
 
 function stepsOf(
   segments: readonly Readable<string>[],
-  model: DeviceCost,
+  model: DeviceCost & { readonly gapBlocks?: number },
   limits: StepLimits,
 ): ReadStep<string>[] {
   const steps: ReadStep<string>[] = [];
   let cursor = startCursor;
   for (;;) {
-    const next = nextStep(segments, cursor, { model, blockBytes, limits });
+    const gapBlocks = () => model.gapBlocks ?? 0;
+    const next = nextStep(segments, cursor, { model, blockBytes, limits, gapBlocks });
     if (next === null) return steps;
     steps.push(next.step);
     cursor = next.cursor;
@@ -40,6 +41,8 @@ function blocksOf(spans: FlatSpans): number[] {
 const model = fc.record({
   operationMs: fc.double({ min: 0, max: 10, noNaN: true }),
   byteMs: fc.double({ min: 1e-7, max: 1e-4, noNaN: true }),
+  rule: fc.constantFrom('sum' as const, 'max' as const),
+  gapBlocks: fc.integer({ min: 0, max: 20 }),
 });
 const limits = fc.record({
   wantedBlocks: fc.integer({ min: 1, max: 40 }),
@@ -81,10 +84,10 @@ describe('the steps of any plan, by any model and limits', () => {
     );
   });
 
-  it('never bridge a gap wider than the model allows, and count what they bridge apart', () => {
+  it('bridge all gaps up to the one given and none wider, and count what they bridge apart', () => {
     fc.assert(
       fc.property(segments, model, limits, (given, cost, bounds) => {
-        const widest = bridgeableGapBlocks(cost, blockBytes);
+        const widest = cost.gapBlocks;
         for (const step of stepsOf(given, cost, bounds)) {
           const wanted = new Set(blocksOf(step.wanted));
           const through = blocksOf(step.readThrough);
@@ -96,8 +99,12 @@ describe('the steps of any plan, by any model and limits', () => {
             expect(gap).toBeLessThanOrEqual(widest);
           }
           expect(step.bytes).toBe((wanted.size + bridged.length) * blockBytes);
-          expect(step.secondPassBytes).toBe((through.length - bridged.length) * blockBytes);
+          expect(step.secondPassBytes).toBe(bridged.length > 0 ? wanted.size * blockBytes : 0);
           if (bridged.length === 0) expect(step.readThrough).toEqual([]);
+          for (let i = 2; i < step.wanted.length; i += 2) {
+            const [end, start] = [step.wanted[i - 1]!, step.wanted[i]!];
+            if (start - end <= widest) expect(through).toContain(end);
+          }
         }
       }),
     );
@@ -107,10 +114,10 @@ describe('the steps of any plan, by any model and limits', () => {
     fc.assert(
       fc.property(segments, model, limits, (given, cost, bounds) => {
         for (const step of stepsOf(given, cost, bounds)) {
-          const through = new Set(blocksOf(step.readThrough));
-          let alone = 0;
-          for (let i = 0; i < step.wanted.length; i += 2) if (!through.has(step.wanted[i]!)) alone += 1;
-          expect(step.operations).toBe(alone + step.readThrough.length / 2);
+          const places = step.readThrough.length > 0 ? step.readThrough : step.wanted;
+          expect(step.operations).toBe(places.length / 2);
+          const missed = blocksOf(step.wanted).filter((block) => !new Set(blocksOf(places)).has(block));
+          expect(missed).toEqual([]);
         }
       }),
     );
@@ -119,45 +126,33 @@ describe('the steps of any plan, by any model and limits', () => {
 
 describe('a step', () => {
   const dotted = rangesOf(Array.from({ length: 200 }, (_, i) => [i * 10, 6, 1 + (i % 5)] as const));
-  const dear = { operationMs: 5, byteMs: 1e-5 };
-  const cheap = { operationMs: 0.02, byteMs: 1e-5 };
+  const model = createCostModel();
   const segment = [{ relation: 't', tier: 'pool' as const, ranges: dotted }];
+  const stepAt = (cursor: Cursor, gap: number) =>
+    nextStep(segment, cursor, { model, blockBytes, gapBlocks: () => gap })!;
 
-  it('bridges where operations are dear, and not where they are cheap', () => {
-    const bridged = nextStep(segment, startCursor, { model: dear, blockBytes })!.step;
+  it('bridges up to the gap that is asked for', () => {
+    const bridged = stepAt(startCursor, 4).step;
     expect(bridged.readThrough.length).toBe(2);
     expect(bridged.operations).toBe(1);
-    const direct = nextStep(segment, startCursor, { model: cheap, blockBytes })!.step;
+    const direct = stepAt(startCursor, 3).step;
     expect(direct.readThrough).toEqual([]);
     expect(direct.operations).toBe(direct.wanted.length / 2);
   });
 
-  it("leaves a gap just over the model's alone, however much its neighbours save", () => {
+  it('leaves a gap just over that alone', () => {
     const ranges = rangesOf([0, 2, 4, 6, 18].map((start) => [start, 1, 1] as const));
-    const model = { operationMs: 1, byteMs: 1 / (10.5 * blockBytes) };
-    expect(bridgeableGapBlocks(model, blockBytes)).toBe(10);
     const { step } = nextStep([{ relation: 't', tier: 'pool' as const, ranges }], startCursor, {
-      model,
-      blockBytes,
+      ...{ model, blockBytes },
+      gapBlocks: () => 10,
     })!;
-    expect(step).toMatchObject({ readThrough: [0, 7], bridgedBlocks: 3, operations: 2 });
+    expect(step).toMatchObject({ readThrough: [0, 7, 18, 19], bridgedBlocks: 3, operations: 2 });
     expect(step.wanted).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 18, 19]);
   });
 
-  it('does not bridge where the second pass costs more than the operations that it saves', () => {
-    const ranges = rangesOf([
-      [0, 250, 1],
-      [251, 250, 1],
-    ]);
-    const context = { model: { operationMs: 0.5, byteMs: 1e-6 }, blockBytes };
-    const { step } = nextStep([{ relation: 't', tier: 'pool' as const, ranges }], startCursor, context)!;
-    expect(bridgeableGapBlocks(context.model, blockBytes)).toBeGreaterThan(1);
-    expect(step).toMatchObject({ readThrough: [], operations: 2, wantedBlocks: 500 });
-  });
-
-  it('is cut by what the model says at that moment', () => {
-    const first = nextStep(segment, startCursor, { model: cheap, blockBytes })!;
-    const second = nextStep(segment, first.cursor, { model: dear, blockBytes })!;
+  it('is cut by what is asked for at that moment', () => {
+    const first = stepAt(startCursor, 0);
+    const second = stepAt(first.cursor, 4);
     expect(first.step.bridgedBlocks).toBe(0);
     expect(second.step.bridgedBlocks).toBeGreaterThan(0);
     expect(first.step.wanted.at(-1)).toBeLessThanOrEqual(second.step.wanted[0]!);
@@ -172,13 +167,5 @@ describe('a step', () => {
     const steps = stepsOf(long, createCostModel(), defaultStepLimits);
     expect(steps[0]!.wanted).toEqual([0, 512]);
     expect(steps.length).toBe(Math.ceil(blockCount(ranges) / 512));
-  });
-
-  it('teaches the device without the second pass', () => {
-    const { step } = nextStep(segment, startCursor, { model: dear, blockBytes })!;
-    const { samples } = learnFromStep(createCostModel(), step, 100);
-    expect(samples[0]).toMatchObject({ operations: step.operations, bytes: step.bytes });
-    expect(samples[0]!.ms).toBeLessThan(100);
-    expect(samples[0]!.ms).toBeGreaterThanOrEqual(50);
   });
 });

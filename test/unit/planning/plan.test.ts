@@ -30,7 +30,10 @@ const match = (wanted: WorkSetRelation, verdict: PlanMatch['verdict'] = 'blocks'
 
 const input = (matches: PlanMatch[], options: Partial<PlanInput> = {}): PlanInput => ({
   ...{ matches, blocksKnown: true, resident: new Map<string, BlockRanges>() },
-  ...{ budget: { poolBlocks: 1e6, osBlocks: 0 }, model: { operationMs: 1, byteMs: 1e-5 } },
+  ...{
+    budget: { poolBlocks: 1e6, osBlocks: 0 },
+    model: { operationMs: 1, byteMs: 1e-5, rule: 'sum' as const },
+  },
   ...{ blockBytes: 8192, deadlineMs: null },
   ...options,
 });

@@ -1,6 +1,7 @@
 import { type BlockRanges, rangesOf } from '../../../src/planning/block-ranges.ts';
-import { readingOf } from '../../../src/planning/cost-model.ts';
-import { type ReadStep, secondPassByteMs } from '../../../src/planning/extents.ts';
+import type { CostModel } from '../../../src/planning/cost-model.ts';
+import { type Cursor, nextStep, type ReadStep, startCursor } from '../../../src/planning/extents.ts';
+import { countGaps, gapChooser, priceGap, secondPassByteMs } from '../../../src/planning/gaps.ts';
 
 export const blockBytes = 8192;
 
@@ -28,8 +29,19 @@ export function stepMs(device: SyntheticDevice, step: ReadStep<unknown>): number
 
 /** Time of the whole with one gap for all, and the least of any gap. */
 export function gapMs(device: SyntheticDevice, ranges: BlockRanges, gapBlocks: number): number {
-  const { operations, bytes } = readingOf(ranges, { gapBlocks, blockBytes });
+  const anyCost = { operationMs: 1, byteMs: 1e-5, rule: 'sum' } as const;
+  const { operations, bytes } = priceGap(anyCost, countGaps(ranges), { gapBlocks, blockBytes });
   return deviceMs(device, operations, bytes);
+}
+
+/** The next step of one relation's ranges, its gap chosen by the model. */
+export function stepBy(model: CostModel, ranges: BlockRanges, cursor: Cursor = startCursor) {
+  const segments = [{ relation: 't', tier: 'pool' as const, ranges }];
+  return nextStep(segments, cursor, {
+    model,
+    blockBytes,
+    gapBlocks: gapChooser(segments, blockBytes)(model),
+  });
 }
 
 export function leastGapMs(device: SyntheticDevice, ranges: BlockRanges): number {

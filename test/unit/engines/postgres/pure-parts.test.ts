@@ -128,6 +128,7 @@ describe('the doctor', () => {
       superuser: false,
       monitors: true,
       readsAll: false,
+      readsThrough: true,
       extensions: new Map([['pg_prewarm', '1.2']]),
       has: (extension) => extension !== 'pgfincore',
       can: (extension) => extension !== 'pg_prewarm',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LocalRelation, WarmStep } from '../../../../src/engines/engine.ts';
-import { readingsOf } from '../../../../src/engines/postgres/readings.ts';
+import { type Reading, readingsOf } from '../../../../src/engines/postgres/readings.ts';
 
 const relation: LocalRelation = {
   database: 'app',
@@ -26,24 +26,25 @@ const steps: fc.Arbitrary<WarmStep> = fc
   })
   .map(({ tier, parts, bridgeUpTo }) => {
     const wanted: number[] = [];
-    const runs: [start: number, end: number, spans: number][] = [];
+    const runs: [start: number, end: number][] = [];
+    let bridges = false;
     let at = 0;
     for (const [gap, length] of parts) {
       const last = runs.at(-1);
       if (last !== undefined && gap <= bridgeUpTo) {
         last[1] = at + gap + length;
-        last[2] += 1;
-      } else runs.push([at + gap, at + gap + length, 1]);
+        bridges = true;
+      } else runs.push([at + gap, at + gap + length]);
       wanted.push(at + gap, at + gap + length);
       at += gap + length;
     }
-    const readThrough = runs.flatMap(([start, end, spans]) => (spans > 1 ? [start, end] : []));
+    const readThrough = bridges ? runs.flat() : [];
     return { relation, tier, wanted, readThrough };
   });
 
 const options = fc.record({
   combineBlocks: fc.constantFrom(1, 16, 32, 128),
-  gapsMayEnterPool: fc.boolean(),
+  readsThrough: fc.boolean(),
 });
 
 function blocksOf(spans: readonly number[]): Set<number> {
@@ -54,37 +55,37 @@ function blocksOf(spans: readonly number[]): Set<number> {
   return blocks;
 }
 
+function blocksOfAll(calls: readonly Reading[]): number[] {
+  return calls.flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
+}
+
 describe('readingsOf', () => {
-  it('counts each wanted block exactly once, besides it only gaps that are read through, in the tier asked for', () => {
+  it('brings each wanted block exactly once into the tier asked for, and nothing else into the pool', () => {
     fc.assert(
       fc.property(steps, options, (step, how) => {
-        const counted: number[] = [];
-        for (const { start, end, weight, mode } of readingsOf(step, how)) {
-          expect(end).toBeGreaterThan(start);
-          if (weight === 0) continue;
-          expect(mode).toBe(step.tier === 'pool' ? 'buffer' : 'read');
-          for (let block = start; block < end; block++) counted.push(block);
-        }
-        const wanted = blocksOf(step.wanted);
-        const through = blocksOf(step.readThrough);
-        expect(new Set(counted).size).toBe(counted.length);
-        expect([...wanted].filter((block) => !counted.includes(block))).toEqual([]);
-        const gaps = counted.filter((block) => !wanted.has(block));
-        if (!how.gapsMayEnterPool) expect(gaps).toEqual([]);
-        expect(gaps.filter((block) => !through.has(block))).toEqual([]);
+        const { through, calls } = readingsOf(step, how);
+        const wanted = [...blocksOf(step.wanted)];
+        const counted = blocksOfAll(calls.filter(({ weight }) => weight === 1)).sort((a, b) => a - b);
+        const pooled = blocksOfAll(calls.filter(({ mode }) => mode === 'buffer')).sort((a, b) => a - b);
+        if (step.tier === 'pool') expect(counted).toEqual(wanted);
+        else if (calls.length > 0) expect(counted).toEqual(wanted);
+        else expect(wanted.filter((block) => !blocksOf(through).has(block))).toEqual([]);
+        expect(pooled).toEqual(step.tier === 'pool' ? wanted : []);
       }),
       { numRuns: 60 },
     );
   });
 
-  it('puts a gap into the pool only where that is allowed', () => {
+  it('goes to the disk for what is wanted and for the gaps that are bridged, for nothing else', () => {
     fc.assert(
       fc.property(steps, options, (step, how) => {
-        if (how.gapsMayEnterPool) return;
-        const wanted = blocksOf(step.wanted);
-        for (const { start, end, mode } of readingsOf(step, how)) {
-          if (mode !== 'buffer') continue;
-          for (let block = start; block < end; block++) expect(wanted.has(block)).toBe(true);
+        const { through, calls } = readingsOf(step, how);
+        const asked = new Set([...blocksOf(step.wanted), ...blocksOf(step.readThrough)]);
+        const read = new Set([...blocksOf(through), ...blocksOfAll(calls)]);
+        expect([...read].filter((block) => !asked.has(block))).toEqual([]);
+        expect([...asked].filter((block) => !read.has(block))).toEqual([]);
+        for (let at = 2; at < through.length; at += 2) {
+          expect(through[at]).toBeGreaterThanOrEqual(through[at - 1]!);
         }
       }),
       { numRuns: 60 },
@@ -93,8 +94,9 @@ describe('readingsOf', () => {
 
   it('cuts short spans into what one system call reads, from the end to the beginning', () => {
     const step: WarmStep = { relation, tier: 'pool', readThrough: [], wanted: [0, 40, 100, 110] };
-    const readings = readingsOf(step, { combineBlocks: 16, gapsMayEnterPool: false });
-    expect(readings.map(({ start, end }) => [start, end])).toEqual([
+    const { through, calls } = readingsOf(step, { combineBlocks: 16, readsThrough: true });
+    expect(through).toEqual([]);
+    expect(calls.map(({ start, end }) => [start, end])).toEqual([
       [100, 110],
       [32, 40],
       [16, 32],
@@ -102,26 +104,22 @@ describe('readingsOf', () => {
     ]);
   });
 
-  it('leaves the order to the kernel where a call reads one block', () => {
+  it('reads all by large reads first where gaps are bridged, or a call of pg_prewarm reads one block', () => {
     const step: WarmStep = { relation, tier: 'pool', readThrough: [0, 50], wanted: [0, 40, 45, 50] };
-    expect(readingsOf(step, { combineBlocks: 1, gapsMayEnterPool: true })).toEqual([
-      { mode: 'read', start: 0, end: 50, weight: 0 },
+    const calls = [
       { mode: 'buffer', start: 0, end: 40, weight: 1 },
       { mode: 'buffer', start: 45, end: 50, weight: 1 },
-    ]);
-  });
-
-  it('reads bridged runs in large pieces where gaps may enter the pool', () => {
-    const step: WarmStep = {
-      relation,
-      tier: 'pool',
-      readThrough: [0, 200],
-      wanted: [0, 40, 100, 200, 500, 510],
-    };
-    const readings = readingsOf(step, { combineBlocks: 128, gapsMayEnterPool: true });
-    expect(readings.slice(0, 2)).toEqual([
-      { mode: 'buffer', start: 128, end: 200, weight: 1 },
-      { mode: 'buffer', start: 0, end: 128, weight: 1 },
-    ]);
+    ];
+    expect(readingsOf(step, { combineBlocks: 1, readsThrough: true })).toEqual({ through: [0, 50], calls });
+    const alone = { ...step, readThrough: [] };
+    expect(readingsOf(alone, { combineBlocks: 1, readsThrough: true })).toEqual({
+      through: [0, 40, 45, 50],
+      calls,
+    });
+    expect(readingsOf(step, { combineBlocks: 1, readsThrough: false })).toEqual({
+      through: [],
+      calls: [{ mode: 'read', start: 0, end: 50, weight: 0 }, ...calls],
+    });
+    expect(readingsOf(step, { combineBlocks: 16, readsThrough: true }).through).toEqual([0, 50]);
   });
 });
