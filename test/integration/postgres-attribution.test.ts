@@ -45,7 +45,7 @@ describe('attribution on a standby', () => {
         { vm: 'app4', user: roles.shared, applicationName: 'app?' },
       ],
       rounds,
-      times: 5,
+      times: 8,
     });
   }, 240_000);
 

@@ -21,7 +21,7 @@ const peeksAtOnce = 6;
 const peekSleepMs = 9;
 /** What peeks may cost the server, as a part of one core: a doubt is settled later where they are dear. */
 const peekShare = 0.005;
-const peekBurstMs = 300;
+const peekBurstMs = 1_000;
 /** Samples after a collect in which wanted relations are looked for in the locks. */
 const keenSamplesAtOnce = 40;
 const keenCollectsLimit = 6;
@@ -132,6 +132,7 @@ class PostgresObserver implements Observer {
       await this.#book.explainAll(parts.explainer, database, entries, { catalog, columns: columnsOf });
       const verdicts = weigh(
         entries.map((entry) => ({
+          vm: entry.vm,
           volume: entry.aged,
           group: statementKey(entry.statement),
           explanation: this.#book.explanationOf(entry.statement),

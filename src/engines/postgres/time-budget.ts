@@ -1,12 +1,19 @@
 import type { Clock } from '../../lib/clock.ts';
 
-/** Bounds work of unknown cost to a part of the time: what is not used is saved up, as far as `burstMs`. */
+/** Runs of late of which the shortest tells what the work itself takes. */
+const recentRuns = 5;
+
+/**
+ * Bounds work of unknown cost to a part of the time: what is not used is saved up, as far as `burstMs`. A run
+ * counts at most twice the shortest of late: the rest it waited for a busy machine.
+ */
 export class TimeBudget {
   readonly #clock: Clock;
   readonly #share: number;
   readonly #burstMs: number;
   #leftMs: number;
   #filledMs: number;
+  #recentMs: readonly number[] = [];
 
   /** `share`: part of one core's time, 0 to 1. */
   constructor(options: { readonly clock: Clock; readonly share: number; readonly burstMs: number }) {
@@ -24,7 +31,9 @@ export class TimeBudget {
     this.#filledMs = startMs;
     if (this.#leftMs <= 0) return false;
     await work();
-    this.#leftMs -= Math.max(0, this.#clock.monotonicMs() - startMs - idleMs);
+    const tookMs = Math.max(0, this.#clock.monotonicMs() - startMs - idleMs);
+    this.#recentMs = [...this.#recentMs.slice(1 - recentRuns), tookMs];
+    this.#leftMs -= Math.min(tookMs, 2 * Math.min(...this.#recentMs));
     return true;
   }
 }

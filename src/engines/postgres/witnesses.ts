@@ -5,6 +5,7 @@ import type { LockWitness } from './sessions.ts';
 
 /** One statement of one VM, with all that is known of it. */
 export interface WitnessedRow {
+  readonly vm: string;
   /** Aged accesses. */
   readonly volume: number;
   /** Equal for rows that divide one statement among VMs by estimate. */
@@ -55,7 +56,9 @@ export function weigh(
 ): Verdict[] {
   const count = (oid: string): number => columns.get(oid) ?? 0;
   const choices = rows.map((row) => choose(row, count));
-  const work = rows.map((row, index) => firmRow(row, choices[index] ?? nothing, count, catalog));
+  const readers = readersByParent(rows, choices, catalog);
+  const firm = (row: WitnessedRow, choice: Choice) => firmRow(row, choice, { count, catalog, readers });
+  const work = rows.map((row, index) => firm(row, choices[index] ?? nothing));
   // What is decided tells by its volume where the rest was not.
   const left = leftOver(
     work.filter((one) => one.doubt === undefined),
@@ -65,7 +68,7 @@ export function weigh(
   for (const [index, match] of matches.entries()) {
     const row = rows[index];
     const alone = match !== undefined && matches.filter((other) => other?.key === match.key).length === 1;
-    if (alone && row !== undefined) work[index] = firmRow(row, { chosen: [match] }, count, catalog);
+    if (alone && row !== undefined) work[index] = firm(row, { chosen: [match] });
   }
   claimLeftovers(work, columns, catalog);
   addHidden(work, columns, catalog);
@@ -91,14 +94,33 @@ interface Choice {
 }
 
 const nothing: Choice = { chosen: [] };
+const whichPartitions = 'several VMs read its partitioned table and no lock has told which partitions';
 
-function firmRow(
-  row: WitnessedRow,
-  choice: Choice,
-  count: (oid: string) => number,
+interface Surroundings {
+  readonly count: (oid: string) => number;
+  readonly catalog: Catalog;
+  /** VMs with statements on a partitioned table, by its OID. */
+  readonly readers: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+function readersByParent(
+  rows: readonly WitnessedRow[],
+  choices: readonly Choice[],
   catalog: Catalog,
-): WorkRow {
-  const { chosen, doubt } = choice;
+): Surroundings['readers'] {
+  const readers = new Map<string, Set<string>>();
+  for (const [index, { vm }] of rows.entries()) {
+    for (const oid of choices[index]?.chosen.flatMap((one) => [...one.tables]) ?? []) {
+      const parent = catalog.byOid.get(oid)?.parentOid;
+      if (parent != null) readers.set(parent, (readers.get(parent) ?? new Set()).add(vm));
+    }
+  }
+  return readers;
+}
+
+function firmRow(row: WitnessedRow, choice: Choice, { count, catalog, readers }: Surroundings): WorkRow {
+  const { chosen } = choice;
+  let { doubt } = choice;
   const seeds = new Map<string, number>();
   const hints = new Set<string>();
   const wanted = new Set<string>();
@@ -111,6 +133,8 @@ function firmRow(
       const { factor, looks } = partitionFactor(row, siblings.get(tableOf(catalog, oid)), oid, catalog);
       if (looks < wantedPartitionLooks) wanted.add(tableOf(catalog, oid));
       unsettled ||= looks < leastPartitionLooks;
+      const parent = catalog.byOid.get(tableOf(catalog, oid))?.parentOid ?? '';
+      if (looks === 0 && (readers.get(parent)?.size ?? 0) > 1) doubt ??= whichPartitions;
       if (factor > 0) seeds.set(oid, (seeds.get(oid) ?? 0) + seed * factor);
     }
     for (const oid of resolution.hints) hints.add(oid);

@@ -18,9 +18,9 @@ const relation: LocalRelation = {
 const steps: fc.Arbitrary<WarmStep> = fc
   .record({
     tier: fc.constantFrom('pool' as const, 'os' as const),
-    parts: fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 900 })), {
+    parts: fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 300 })), {
       minLength: 1,
-      maxLength: 40,
+      maxLength: 20,
     }),
     bridgeUpTo: fc.integer({ min: 0, max: 60 }),
   })

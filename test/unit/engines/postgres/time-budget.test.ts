@@ -26,6 +26,14 @@ it('does not count what the work slept, and saves up no more than a burst', asyn
   const { budget, work, pass } = setUp();
   for (let i = 0; i < 50; i++) expect(await budget.spend(work(10), 9)).toBe(true);
   pass(1_000_000);
-  expect(await budget.spend(work(110))).toBe(true);
-  expect(await budget.spend(work(1))).toBe(false);
+  for (let i = 0; i < 4; i++) expect(await budget.spend(work(25))).toBe(true);
+  expect(await budget.spend(work(1))).toBe(true);
+});
+
+it('takes one long run for waiting, and a row of them for what the work takes', async () => {
+  const { budget, work } = setUp();
+  for (let i = 0; i < 5; i++) await budget.spend(work(2));
+  expect(await budget.spend(work(500))).toBe(true);
+  for (let i = 0; i < 5; i++) expect(await budget.spend(work(60))).toBe(true);
+  expect(await budget.spend(work(60))).toBe(false);
 });
