@@ -221,6 +221,23 @@ describe('from a source to a target', () => {
     await expect(as('stranger', call)).rejects.toThrow(/permission denied/);
   });
 
+  it('reads on without that function when it is taken away', async () => {
+    const workSet = await db1.workSet('app1', [profiled('big')]);
+    const relation = (await matchOne(db2, workSet, 'big')).local!;
+    const grant = (verb: string) =>
+      cluster.primary.query(
+        `${verb} EXECUTE ON FUNCTION forewarm.read_through(oid, text, int8[], int8[]) ${verb === 'GRANT' ? 'TO' : 'FROM'} forewarm`,
+      );
+    await grant('REVOKE');
+    await cluster.waitForReplay();
+    const step = { relation, readThrough: [300, 400], wanted: [300, 340, 380, 400] };
+    expect((await db2.warm({ ...step, tier: 'pool' })).blocks).toBe(60);
+    expect((await db2.warm({ ...step, tier: 'os' })).blocks).toBe(60);
+    await grant('GRANT');
+    await cluster.waitForReplay();
+    expect((await db2.warm({ ...step, tier: 'os' })).blocks).toBe(60);
+  });
+
   it('finds quoted and non-ASCII names, partitions, TOAST, an index alone and other forks', async () => {
     const source = cluster.server('db1');
     const [{ toast }] = (await source.query(

@@ -53,6 +53,8 @@ export function codeOf(error: unknown): string {
 }
 
 export const isUndefinedObject = (error: unknown): boolean => undefinedObject.has(codeOf(error));
+/** What was there, or allowed, when it was last looked at. */
+export const isTakenAway = (error: unknown): boolean => isUndefinedObject(error) || denied.has(codeOf(error));
 export const isOutOfReach = (error: unknown): boolean => outOfReach.has(codeOf(error));
 
 /** True for an answer of the server (five characters) that leaves the session usable. */

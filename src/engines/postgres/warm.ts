@@ -6,7 +6,7 @@ import type { PostgresIdentity } from './identity.ts';
 import { ascending, type Readings, readingsOf } from './readings.ts';
 import { Scanner } from './scan.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
-import { isOutOfReach } from './sqlstates.ts';
+import { isOutOfReach, isTakenAway } from './sqlstates.ts';
 
 const warmStatement = sqlStatement('warm');
 const readThroughStatement = sqlStatement('read-through');
@@ -32,11 +32,19 @@ export class Warmer {
         return this.#scanner.scan(step.relation, step.wanted, signal);
       }
       const { combineBlocks } = identity;
-      const readsThrough = identity.privileges.get(step.relation.database)?.readsThrough === true;
-      return this.#read(identity, step.relation, {
-        readings: readingsOf(step, { combineBlocks, readsThrough }),
-        signal,
-      });
+      const read = (readsThrough: boolean) =>
+        this.#read(identity, step.relation, {
+          readings: readingsOf(step, { combineBlocks, readsThrough }),
+          signal,
+        });
+      if (identity.privileges.get(step.relation.database)?.readsThrough !== true) return await read(false);
+      try {
+        return await read(true);
+      } catch (error) {
+        // The function was dropped, or taken from the role, since the identity was read.
+        if (signal?.aborted || !(error instanceof ForewarmError) || !isTakenAway(error.cause)) throw error;
+        return await read(false);
+      }
     });
     // What was read through counts with the gaps that it bridged.
     return { blocks: Math.min(blocks, lengthOf(step.wanted)), ms: performance.now() - startedMs };
