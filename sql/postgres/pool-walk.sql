@@ -8,7 +8,7 @@
 --             15 ms of it the walk itself; linear. The rows take 43 bytes a buffer while it runs, in
 --             temporary files beyond work_mem.
 SELECT w.i, p.relforknumber AS fork, (p.relblocknumber >> 13)::int4 AS piece,
-       string_agg(int2send((((p.relblocknumber & 8191) << 3) + p.usagecount - 32768)::int2), '') AS heats
+       pg_catalog.string_agg(int2send((((p.relblocknumber & 8191) << 3) + p.usagecount - 32768)::int2), '') AS heats
   FROM @extschema:pg_buffercache@.pg_buffercache p
   JOIN unnest($1::int4[], $2::oid[], $3::oid[], $4::oid[]) AS w (i, tablespace, database, filenode)
     ON w.filenode = p.relfilenode AND w.database = p.reldatabase AND w.tablespace = p.reltablespace

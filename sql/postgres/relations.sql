@@ -27,7 +27,7 @@ WITH wanted AS MATERIALIZED (
    WHERE w.kind IN ('toast', 'toast_index')
 )
 SELECT f.i, c.oid, c.relkind::text AS relkind, c.relpersistence::text AS persistence,
-       concat_ws('/', t.tablespace, CASE WHEN c.relisshared THEN 0::oid ELSE d.oid END,
+       pg_catalog.concat_ws('/', t.tablespace, CASE WHEN c.relisshared THEN 0::oid ELSE d.oid END,
                  pg_catalog.pg_relation_filenode(c.oid)) AS filenode,
        t.tablespace,
        CASE WHEN c.relisshared THEN 0::oid ELSE d.oid END AS database_oid,

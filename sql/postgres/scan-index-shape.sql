@@ -2,7 +2,7 @@
 -- Parameters: $1 oid of the index.
 -- Privilege:  none.
 -- Cost:       small; catalogs only.
-SELECT format('%I.%I', n.nspname, t.relname) AS table_name,
+SELECT pg_catalog.format('%I.%I', n.nspname, t.relname) AS table_name,
        pg_catalog.pg_relation_filenode(i.oid) AS filenode,
        pg_catalog.pg_relation_size(i.oid) / current_setting('block_size')::int AS size_blocks,
        pg_catalog.pg_get_expr(x.indpred, x.indrelid) AS predicate,

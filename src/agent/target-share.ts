@@ -89,8 +89,7 @@ export class TargetShare {
       },
       turn: () => this.#turn(member),
       leave: () => {
-        this.#members.delete(member);
-        this.#generation += 1;
+        if (this.#members.delete(member)) this.#generation += 1;
       },
     };
   }

@@ -39,6 +39,8 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   try {
     const situation = await rounds(run, { source, place }, stop);
     if (stop.aborted || situation === null) return;
+    // From here on the VM is a resident like the others, and its own use keeps its blocks.
+    place.leave();
     run.update({ afterArrival: await accounting.settle(situation, stop) });
   } finally {
     place.leave();

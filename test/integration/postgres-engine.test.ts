@@ -216,6 +216,15 @@ describe('from a source to a target', () => {
     ];
     const beyond = call.replaceAll("'{20,40}'", `'{20,${size + 5_000}}'`);
     expect((await as('forewarm', beyond)).rows).toEqual([{ blocks: `${20 + size - 30}` }]);
+    for (const [spans, blocks] of [
+      ["'{-10}', '{5}'", 5],
+      ["'{-10}', '{-5}'", 0],
+      ["'{9}', '{3}'", 0],
+      ["'{0}', '{9223372036854775807}'", size],
+    ] as const) {
+      const odd = call.replace("'{0,30}', '{20,40}'", spans);
+      expect((await as('forewarm', odd)).rows, spans).toEqual([{ blocks: `${blocks}` }]);
+    }
     expect((await as('forewarm', call.replace("'main'", "'init'"))).rows).toEqual([{ blocks: '0' }]);
     expect((await as('forewarm', call.replace("'big'::regclass", '1'))).rows).toEqual([{ blocks: '0' }]);
     await expect(as('stranger', call)).rejects.toThrow(/permission denied/);

@@ -5,6 +5,8 @@ import { isEnd } from '../../migration/transitions.ts';
 import { formatBytes, formatMaybe, formatMs, formatShare } from './format.ts';
 import { renderTable } from './table.ts';
 
+const usualBlockBytes = 8192;
+
 export interface Status {
   readonly replicas: readonly Heartbeat[];
   readonly migrations: readonly MigrationRecord[];
@@ -54,7 +56,7 @@ function renderReplicas(replicas: readonly Heartbeat[], nowMs: number): string {
 
 function renderMigrations(migrations: readonly MigrationRecord[], nowMs: number): string {
   const warmed = ({ warmed, plan }: MigrationRecord) =>
-    plan === undefined ? '–' : `${formatBytes(warmed?.bytesRead ?? 0)} of ${formatBytes(plan.bytes)}`;
+    plan === undefined ? '–' : `${formatBytes(warmed?.bytesRead ?? 0)} of ${formatBytes(plannedBytes(plan))}`;
   return renderTable(
     [
       { title: 'MIGRATION', value: (row) => row.id },
@@ -87,4 +89,10 @@ function renderRoutes(routes: Status['routes']): string {
     ],
     routes,
   );
+}
+
+/** For the pool and for the OS cache. */
+function plannedBytes({ blocks, bytes, osBlocks = 0 }: NonNullable<MigrationRecord['plan']>): number {
+  const blockBytes = blocks > 0 ? bytes / blocks : usualBlockBytes;
+  return bytes + osBlocks * blockBytes;
 }

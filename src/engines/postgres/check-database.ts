@@ -34,6 +34,10 @@ const extensions: readonly {
   },
 ];
 
+/** For a POSIX shell, and for SQL. */
+const quoteWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+const quoteLiteral = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
 /** Pure: the findings on one database; on a standby, remedies say where they are to be run. */
 export function checkDatabase(
   privileges: Privileges,
@@ -66,7 +70,7 @@ export function checkDatabase(
       subject,
       message:
         'forewarm.read_through is missing: slow disks are warmed slower, and before PostgreSQL 17 more is read than is asked for',
-      remedy: `psql -d ${where.database} -f sql/postgres/setup.sql -- as a superuser${where.standby ? ', on the primary' : ''}; managed services have none`,
+      remedy: `psql -d ${quoteWord(where.database)} -c ${quoteWord(`SET forewarm.role = ${quoteLiteral(privileges.role)}`)} -f sql/postgres/setup.sql # as a superuser${where.standby ? ', on the primary' : ''}; managed services have none`,
     });
   }
   if (privileges.superuser) {
