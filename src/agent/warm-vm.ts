@@ -105,7 +105,8 @@ async function rounds(
     if (!outOfDate) await systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
     outOfDate = false;
     if (stop.aborted) return null;
-    if (!run.arrived.aborted) answer = await follow(() => ask(false), answer, run);
+    answer = await follow(() => ask(false), answer, { run, over: AbortSignal.any([stop, run.arrived]) });
+    if (stop.aborted) return null;
   }
 }
 
@@ -183,22 +184,24 @@ function report(run: MigrationRun, answer: SourceAnswer, situation: Situation): 
   });
 }
 
-/** The source's newest work set; the last one while the source is away, for blocks beat a profile. */
+/** The source's newest work set; the last one while the source is away, for blocks beat a profile, or once it is `over`. */
 async function follow(
   ask: () => Promise<SourceAnswer>,
   last: SourceAnswer,
-  run: MigrationRun,
+  { run, over }: { readonly run: MigrationRun; readonly over: AbortSignal },
 ): Promise<SourceAnswer> {
-  try {
-    const fresh = await ask();
-    return fresh.origin === 'profile' && last.origin === 'agent' ? last : fresh;
-  } catch (error) {
-    run.logger.debug(
-      { error: (error as Error).message },
-      'the source did not answer; its last work set serves',
-    );
+  if (over.aborted) return last;
+  const asked = ask().catch((error: unknown) => {
+    const why = { error: (error as Error).message };
+    run.logger.debug(why, 'the source did not answer; its last work set serves');
     return last;
-  }
+  });
+  // A source that is silent must hold up neither an arrival nor the end of the agent.
+  const ended = new Promise<SourceAnswer>((resolve) => {
+    over.addEventListener('abort', () => resolve(last), { once: true });
+  });
+  const fresh = await Promise.race([asked, ended]);
+  return fresh.origin === 'profile' && last.origin === 'agent' ? last : fresh;
 }
 
 /** What passes by itself: a server or NATS that is restarting. */

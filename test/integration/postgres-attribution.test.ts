@@ -45,7 +45,7 @@ describe('attribution on a standby', () => {
         { vm: 'app4', user: roles.shared, applicationName: 'app?' },
       ],
       rounds,
-      times: 8,
+      times: 12,
     });
   }, 240_000);
 
