@@ -13,6 +13,7 @@ import {
 } from './functions.ts';
 import type { Catalog, CatalogRelation } from './relation-stats.ts';
 import { candidatePaths } from './search-paths.ts';
+import { isPassing } from './sqlstates.ts';
 
 /** What a statement touches under one search path. OIDs throughout. */
 export interface Resolution {
@@ -36,6 +37,8 @@ export interface Explanation {
   readonly resolutions: readonly Resolution[];
   /** Why the planner could not be asked. */
   readonly refusal?: string;
+  /** What stood in the way may have gone by the next time. */
+  readonly passing?: boolean;
   /** Schemas that were tried in front. */
   readonly schemas: ReadonlySet<string>;
 }
@@ -101,16 +104,19 @@ export class Explainer {
     }
 
     const asked = await this.#askAll(request, paths);
+    const { passing } = asked;
     const refusal = asked.refusal ?? 'the planner named no relation';
     const read = asked.byPath.filter((one) => one.readings.length > 0);
-    if (read.length === 0) return { ...(await this.#unasked(request, paths[0] ?? [], refusal)), schemas };
+    if (read.length === 0) {
+      return { ...(await this.#unasked(request, paths[0] ?? [], refusal)), schemas, passing };
+    }
     const resolutions = new Map<string, Resolution>();
     const identified = read.filter((one) => one.identified);
     for (const one of identified.length > 0 ? identified : read) {
       const resolution = await this.#resolve(request, one);
       if (!resolutions.has(resolution.key)) resolutions.set(resolution.key, resolution);
     }
-    return { resolutions: [...resolutions.values()], schemas };
+    return { resolutions: [...resolutions.values()], schemas, passing };
   }
 
   /** The normalized text under every path, then examples, which add what plans with values do. */
@@ -118,6 +124,7 @@ export class Explainer {
     const number = Number(request.queryId);
     const byPath = paths.map((path) => ({ path, readings: [] as PlanReading[], identified: false }));
     let refusal: string | undefined;
+    let passing = false;
     for (const text of [request.text, ...request.examples]) {
       const answers = await explain(this.#connections, {
         database: request.database,
@@ -131,10 +138,13 @@ export class Explainer {
         if ('reading' in answer) {
           one.readings.push(answer.reading);
           one.identified ||= answer.queryNumber === number;
-        } else refusal ??= `EXPLAIN: ${answer.message} (${answer.sqlState})`;
+        } else {
+          passing ||= isPassing(answer.sqlState);
+          refusal ??= `EXPLAIN: ${answer.message} (${answer.sqlState})`;
+        }
       }
     }
-    return { byPath, refusal };
+    return { byPath, refusal, passing };
   }
 
   /** Names are all there is to go by; they count only where another witness agrees. */

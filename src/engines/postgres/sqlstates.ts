@@ -44,6 +44,12 @@ const outOfReach = new Set([
   '22023', // invalid_parameter_value: pg_prewarm's check of a block against the relation's length
   '55000', // object_not_in_prerequisite_state
 ]);
+/** The server was too busy, or something stood in the way: the same question may be answered a moment later. */
+const passing = new Set([
+  ...timedOut,
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+]);
 const undefinedDatabase = '3D000';
 
 /** The code of a driver's error, or '' where it has none. */
@@ -55,6 +61,7 @@ export function codeOf(error: unknown): string {
 export const isUndefinedObject = (error: unknown): boolean => undefinedObject.has(codeOf(error));
 /** What was there, or allowed, when it was last looked at. */
 export const isTakenAway = (error: unknown): boolean => isUndefinedObject(error) || denied.has(codeOf(error));
+export const isPassing = (sqlState: string): boolean => passing.has(sqlState) || sqlState.startsWith('53');
 export const isOutOfReach = (error: unknown): boolean => outOfReach.has(codeOf(error));
 
 /** True for an answer of the server (five characters) that leaves the session usable. */

@@ -27,10 +27,14 @@ interface Known {
   explanation?: Explanation;
   explainedAtMs: number;
   examples: number;
+  /** Times in a row that something passing stood in the planner's way. */
+  hindered: number;
 }
 
 const explanationLifeMs = 600_000;
 const retryMs = 60_000;
+/** The first wait after a passing refusal; each that follows is twice as long, up to `retryMs`. */
+const passingRetryMs = 500;
 const explainsAtOnce = 100;
 const explainBudgetMs = 4_000;
 const statementLimit = 10_000;
@@ -71,7 +75,13 @@ export class StatementBook {
       if (shape.kind === 'set_path') this.#evidence.addPath(one.user, one.database, shape.path);
       const key = statementKey(one);
       if (!this.#known.has(key)) {
-        this.#known.set(key, { shape, text: one.text, explainedAtMs: Number.NEGATIVE_INFINITY, examples: 0 });
+        this.#known.set(key, {
+          shape,
+          text: one.text,
+          explainedAtMs: Number.NEGATIVE_INFINITY,
+          examples: 0,
+          hindered: 0,
+        });
       }
     }
     for (const key of this.#known.keys()) {
@@ -144,6 +154,7 @@ export class StatementBook {
     if (known.explanation === undefined) return true;
     const ageMs = this.#nowMs() - known.explainedAtMs;
     if (ageMs > explanationLifeMs) return true;
+    if (known.hindered > 0 && ageMs > passingRetryMs * 2 ** (known.hindered - 1)) return true;
     if (!unsure(known.explanation)) return false;
     const locked = this.#lockedSchemas(statement, vms, known.text, catalog);
     if (locked.some((schema) => !known.explanation?.schemas.has(schema))) return true;
@@ -175,6 +186,7 @@ export class StatementBook {
     });
     known.explainedAtMs = this.#nowMs();
     known.examples = examples.length;
+    known.hindered = known.explanation.passing === true ? known.hindered + 1 : 0;
     if (unsure(known.explanation)) this.#evidence.want(statement.queryId);
   }
 

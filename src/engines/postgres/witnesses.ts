@@ -64,7 +64,11 @@ export function weigh(
     work.filter((one) => one.doubt === undefined),
     columns,
   );
-  for (const one of work) if (one.doubt === whichPartitions) eliminate(one, { left, readers, catalog });
+  const open = work.filter((one) => one.doubt === whichPartitions);
+  for (const one of open) {
+    const rivals = open.filter((other) => other.row.vm !== one.row.vm);
+    eliminate(one, rivals, { left, count, readers, catalog });
+  }
   const matches = work.map((one) => (one.doubt === undefined ? undefined : byLeftOver(one.row, left)));
   for (const [index, match] of matches.entries()) {
     const row = rows[index];
@@ -97,19 +101,22 @@ interface Choice {
 const nothing: Choice = { chosen: [] };
 const whichPartitions = 'several VMs read its partitioned table and no lock has told which partitions';
 
-/** Partitions that other VMs account for are not this one's; what nobody accounts for is. */
+/** Partitions that other VMs account for are not this one's; what nobody accounts for is, unless a rival may have it. */
 function eliminate(
   one: WorkRow,
-  by: { left: (oid: string) => number; readers: Surroundings['readers']; catalog: Catalog },
+  rivals: readonly WorkRow[],
+  by: Surroundings & { left: (oid: string) => number },
 ): void {
-  const { left, readers, catalog } = by;
+  const { left, count, readers, catalog } = by;
   const contested = (oid: string) => {
     const parent = catalog.byOid.get(tableOf(catalog, oid))?.parentOid;
     return parent != null && (readers.get(parent)?.size ?? 0) > 1;
   };
   const mine = (oid: string) => left(tableOf(catalog, oid)) > 0.5;
   const partitions = [...one.seeds.keys()].filter(contested);
-  if (!partitions.some(mine) || partitions.every(mine)) return;
+  const counted = partitions.filter((oid) => count(tableOf(catalog, oid)) > 0);
+  if (!counted.some(mine) || counted.every(mine)) return;
+  if (counted.some((oid) => mine(oid) && rivals.some((rival) => rival.seeds.has(oid)))) return;
   for (const oid of partitions) if (!mine(oid)) one.seeds.delete(oid);
   delete one.doubt;
 }
