@@ -28,7 +28,7 @@ const entries: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/abort.ts'),
   },
   route: {
-    summary: "show or set which replica a VM's connections go to",
+    summary: "show, set or delete which replica a VM's connections go to",
     load: () => import('./commands/route.ts'),
   },
   estimate: {
@@ -69,6 +69,7 @@ const endingMs = 2_000;
 const args = process.argv.slice(2);
 const ownArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
 const json = ownArgs.includes('--json');
+const wanted = ownArgs.find((argument) => !argument.startsWith('-'));
 const ending = new AbortController();
 
 const context: CommandContext & { exitStatus: number } = {
@@ -112,7 +113,6 @@ async function createProgram(): Promise<Command> {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  const wanted = ownArgs.find((argument) => !argument.startsWith('-'));
   for (const [name, entry] of Object.entries(entries)) {
     const command = name === wanted ? (await entry.load()).createCommand(context) : new Command(name);
     command.summary(entry.summary);
@@ -141,7 +141,8 @@ function reportThrown(error: unknown): number {
     if (error.exitCode === 0) return 0;
     // Plain `forewarm` prints the help as its error.
     if (error.code !== 'commander.help') {
-      report('config_invalid', error.message.replace(/^error: /, ''), 'See `forewarm COMMAND --help`.');
+      const known = wanted !== undefined && wanted in entries ? `${wanted} ` : '';
+      report('config_invalid', error.message.replace(/^error: /, ''), `See \`forewarm ${known}--help\`.`);
     }
     return usageStatus;
   }

@@ -46,6 +46,14 @@ export class Bucket<T> {
     return await this.#unlessConflict(() => this.#kv.update(key, this.#encode(key, value), revision));
   }
 
+  /** Of the last write or deletion; null where the key never was. Revisions of a bucket only rise. */
+  async lastRevision(key: string): Promise<number | null> {
+    const entry = await this.#kv.get(key).catch((error) => {
+      throw jetStreamError(error);
+    });
+    return entry?.revision ?? null;
+  }
+
   async delete(key: string): Promise<void> {
     await this.#kv.delete(key).catch((error) => {
       throw jetStreamError(error);

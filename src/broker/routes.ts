@@ -24,10 +24,17 @@ export class Routes {
     for await (const { stored } of this.#bucket.watch(vm, signal)) if (stored !== null) yield stored.value;
   }
 
+  /** Says that a VM has no route; watchers keep their last one. False where it had none. */
+  async delete(vm: string): Promise<boolean> {
+    if ((await this.#bucket.get(vm)) === null) return false;
+    await this.#bucket.delete(vm);
+    return true;
+  }
+
   /**
-   * Switches a VM's route by compare-and-set; the epoch rises by one. Setting it twice for one
-   * migration, or to where it points already, changes nothing. Rejects with `route_conflict` after
-   * ten lost races.
+   * Switches a VM's route by compare-and-set; the epoch rises by one, and goes on rising where a deleted route
+   * is set anew. Setting it twice for one migration, or to where it points already, changes nothing. Rejects
+   * with `route_conflict` after ten lost races.
    */
   async set(vm: string, to: { readonly replica: string; readonly migration?: string }): Promise<Route> {
     for (let attempt = 0; attempt < 10; attempt++) {
@@ -38,7 +45,7 @@ export class Routes {
       const route: Route = {
         v: wireVersion,
         replica: to.replica,
-        epoch: (current?.value.epoch ?? 0) + 1,
+        epoch: (current?.value.epoch ?? (await this.#bucket.lastRevision(vm)) ?? 0) + 1,
         ...(to.migration === undefined ? {} : { migration: to.migration }),
         at: new Date().toISOString(),
       };

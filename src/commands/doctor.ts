@@ -78,6 +78,9 @@ export function renderFindings(findings: readonly Finding[]): string {
         : `\n           ${remedy.replaceAll('\n', '\n           ')}`;
     return `${marks[level]}  ${subject}: ${message}${mend}\n`;
   });
-  const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
-  return `${lines.join('')}\n${count('fault')} faults, ${count('warning')} warnings\n`;
+  const count = (level: Finding['level']) => {
+    const number = findings.filter((finding) => finding.level === level).length;
+    return `${number} ${level}${number === 1 ? '' : 's'}`;
+  };
+  return `${lines.join('')}\n${count('fault')}, ${count('warning')}\n`;
 }

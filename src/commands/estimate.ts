@@ -27,7 +27,7 @@ export function createCommand(context: CommandContext): Command {
   addConfigOptions(command);
   command.addHelpText(
     'after',
-    '\nExamples:\n  forewarm estimate --vm app1\n  forewarm estimate --vm app1 --from db1 --json',
+    '\nExit status: 0 a replica can take it, 1 none can.\n\nExamples:\n  forewarm estimate --vm app1\n  forewarm estimate --vm app1 --from db1 --json',
   );
   command.action((flags: EstimateFlags) => estimate(context, flags));
   return command;
@@ -47,11 +47,17 @@ async function estimate(context: CommandContext, flags: EstimateFlags): Promise<
         hint: 'Give the source with --from, and see `forewarm status`.',
       });
     }
+    if (estimates.every((one) => one.reason !== undefined)) context.exitStatus = 1;
     print(context, flags, { vm, source, estimates, failures }, () => {
       const missing = failures.map(({ replica, message }) => `${replica} gave no estimate: ${message}\n`);
       return renderEstimates(estimates) + missing.join('');
     });
   });
+}
+
+function fits({ fits, workSetBytes, skippedBytes }: Estimate): string {
+  if (fits) return 'yes';
+  return workSetBytes === 0 ? '–' : `no, ${formatBytes(skippedBytes)} too much`;
 }
 
 export function renderEstimates(estimates: readonly Estimate[]): string {
@@ -68,7 +74,7 @@ export function renderEstimates(estimates: readonly Estimate[]): string {
       { title: 'TO READ', right: true, value: (row) => formatBytes(row.toReadBytes) },
       { title: 'TIME', right: true, value: (row) => formatMs(row.seconds * 1_000) },
       { title: 'LAG', right: true, value: (row) => formatMaybe(row.lagMs, formatMs) },
-      { title: 'FITS', value: (row) => (row.fits ? 'yes' : `no, ${formatBytes(row.skippedBytes)} too much`) },
+      { title: 'FITS', value: (row) => fits(row) },
       { title: 'AGAINST', value: (row) => row.reason ?? '' },
     ],
     estimates,

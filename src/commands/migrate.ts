@@ -190,9 +190,17 @@ function endedError(
   );
 }
 
+function skipped({ plan }: MigrationRecord): string {
+  if (plan === undefined || plan.skippedBlocks === 0) return '';
+  const blocks = plan.skippedBlocks.toLocaleString('en');
+  return `, ${blocks} blocks left out${plan.skippedReason === undefined ? '' : `: ${plan.skippedReason}`}`;
+}
+
 function sentence({ id, vm, target, outcome, waitedMs, record }: Result): string {
   const residency =
-    record?.residency === undefined ? '' : `, ${formatShare(record.residency)} of the plan resident`;
+    record?.residency === undefined
+      ? ''
+      : `, ${formatShare(record.residency)} of the plan resident${skipped(record)}`;
   const after = formatMs(waitedMs);
   if (outcome === 'ready')
     return `${target} is ready for ${vm} after ${after}${residency} (migration ${id})\n`;

@@ -17,7 +17,7 @@ interface RouteFlags extends Flags {
 
 export function createCommand(context: CommandContext): Command {
   const route = new Command('route').description(
-    "Shows or sets which replica a VM's connections go to. Its epoch rises by one with each change.",
+    "Shows, sets or deletes which replica a VM's connections go to. Its epoch rises with each change.",
   );
   const get = new Command('get')
     .description("show a VM's route")
@@ -39,10 +39,16 @@ export function createCommand(context: CommandContext): Command {
     .description('show all routes')
     .option('--json', 'print the result as JSON')
     .action((flags: RouteFlags) => listRoutes(context, flags));
-  for (const command of [get, set, list]) route.addCommand(addConfigOptions(command));
+  const remove = new Command('delete')
+    .description("delete a VM's route; applications keep the replica that they use")
+    .argument('[vm]', 'the VM')
+    .option('--vm <name>', 'the VM')
+    .option('--json', 'print the result as JSON')
+    .action((vm: string | undefined, flags: RouteFlags) => deleteRoute(context, vm, flags));
+  for (const command of [get, set, list, remove]) route.addCommand(addConfigOptions(command));
   route.addHelpText(
     'after',
-    '\nExamples:\n  forewarm route get app1\n  forewarm route set app1 db2\n  forewarm route list --json',
+    '\nExamples:\n  forewarm route get app1\n  forewarm route set app1 db2\n  forewarm route list --json\n  forewarm route delete app1',
   );
   return route;
 }
@@ -90,6 +96,20 @@ async function setRoute(
     }
     const route = await broker.routes.set(vm, { replica });
     print(context, flags, { vm, ...route }, () => `${vm}: ${route.replica}, epoch ${route.epoch}\n`);
+  });
+}
+
+async function deleteRoute(
+  context: CommandContext,
+  argument: string | undefined,
+  flags: RouteFlags,
+): Promise<void> {
+  const vm = named('VM', flags.vm, argument);
+  await withBroker({ context, flags, name: 'route' }, async (broker) => {
+    const deleted = await broker.routes.delete(vm);
+    print(context, flags, { vm, deleted }, () =>
+      deleted ? `${vm} has no route any more\n` : `${vm} had no route\n`,
+    );
   });
 }
 

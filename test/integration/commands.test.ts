@@ -284,6 +284,17 @@ describe('arrive, route, status, history, profile', () => {
     expect(result).toContainEqual(expect.objectContaining({ vm: 'vmRoute', replica: 'db2', epoch: 2 }));
   });
 
+  test('a route can be deleted, and its epoch goes on when it is set again', async () => {
+    await agent({ replica: 'db2' });
+    await forewarm('route', 'set', 'vmGone', 'db1');
+    await forewarm('route', 'set', 'vmGone', 'db2');
+    expect((await json('route', 'delete', 'vmGone')).result).toEqual({ vm: 'vmGone', deleted: true });
+    expect((await forewarm('route', 'get', 'vmGone')).stderr).toContain('VM vmGone has no route');
+    expect((await forewarm('route', 'delete', 'vmGone')).stdout).toBe('vmGone had no route\n');
+    const { stdout } = await forewarm('route', 'set', 'vmGone', 'db2', '--json');
+    expect(JSON.parse(stdout).epoch).toBeGreaterThan(2);
+  });
+
   test('status shows replicas, migrations and routes', async () => {
     await agent({ replica: 'db2' });
     await forewarm('migrate', '--vm', 'vmStat', '--to', 'db2', '--id', 'm-stat');

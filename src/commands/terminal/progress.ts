@@ -44,7 +44,7 @@ export async function barProgress(stream: NodeJS.WritableStream): Promise<Progre
         state: (state ?? 'waiting').padEnd(9),
         done: formatBytes(bytesDone),
         all: bytesTotal === 0 ? '?' : formatBytes(bytesTotal),
-        residency: residency === undefined ? '' : `${formatShare(residency)} resident`,
+        residency: measured({ state, residency }),
       });
     },
     stop: () => bar.stop(),
@@ -53,6 +53,12 @@ export async function barProgress(stream: NodeJS.WritableStream): Promise<Progre
 
 function describe({ state, bytesDone, bytesTotal, residency }: WaitProgress): string {
   const amount = bytesTotal === 0 ? '' : `, ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`;
-  const held = residency === undefined ? '' : `, ${formatShare(residency)} resident`;
-  return `${state}${amount}${held}`;
+  const held = measured({ state, residency });
+  return `${state}${amount}${held === '' ? '' : `, ${held}`}`;
+}
+
+/** Residency is measured after a round; before the first it is not known. */
+function measured({ state, residency }: Pick<WaitProgress, 'state' | 'residency'>): string {
+  if (residency === undefined || (residency === 0 && state !== 'ready')) return '';
+  return `${formatShare(residency)} resident`;
 }
