@@ -1,30 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { loadStatement, type SqlStatement } from '../sql-file.ts';
 
-/** One statement of sql/postgres/, by the name of its file. */
-export interface SqlStatement {
-  readonly name: string;
-  /**
-   * Without the header. `@extschema:NAME@` stands for the schema of that extension in the database the
-   * statement runs in; running it where the extension is missing is an `extension_missing` error.
-   */
-  readonly text: string;
-}
+export type { SqlStatement };
 
-// As deep below the package's root from src/ as from dist/.
-const folder = new URL('../../../sql/postgres/', import.meta.url);
-
-/** Loads `sql/postgres/<name>.sql`; meant for the top of a module, so that a missing file is seen at the start. */
-export function sqlStatement(name: string): SqlStatement {
-  return { name, text: stripHeader(readFileSync(new URL(`${name}.sql`, folder), 'utf8')) };
-}
-
-/** The file without its leading comment lines and the last semicolon. */
-export function stripHeader(source: string): string {
-  return source
-    .replace(/^(?:\s*--[^\n]*\n)*/, '')
-    .trim()
-    .replace(/;$/, '');
-}
+/**
+ * Loads `sql/postgres/<name>.sql`. `@extschema:NAME@` in it stands for the schema of that extension in the
+ * database the statement runs in; running it where the extension is missing is an `extension_missing` error.
+ */
+export const sqlStatement = (name: string): SqlStatement => loadStatement('postgres', name);
 
 const extensionPattern = /@extschema:([a-z_]+)@/g;
 
