@@ -95,6 +95,8 @@ export interface RelationMatch {
   readonly wanted: WorkSetRelation;
   /** `blocks`: the list holds here; `relation`: only the name does; `absent`: not here. */
   readonly verdict: 'blocks' | 'relation' | 'absent';
+  /** What the list's positions are, for the record; `by their blocks` where left out. */
+  readonly how?: string;
   readonly local?: LocalRelation;
   /** Why not `blocks`. */
   readonly reason?: string;

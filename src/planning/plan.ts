@@ -25,6 +25,8 @@ export interface PlanMatch<R extends TargetRelation = TargetRelation> {
   readonly wanted: WorkSetRelation;
   /** `blocks`: the list holds here; `relation`: only the name does; `absent`: not here. */
   readonly verdict: 'blocks' | 'relation' | 'absent';
+  /** What the list's positions are, in words; `by their blocks` where left out. */
+  readonly how?: string;
   readonly local?: R;
   readonly reason?: string;
 }
@@ -111,7 +113,7 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
     osBlocks: sum((r) => r.osBlocks),
     skippedBlocks,
     ...(skippedBlocks > 0 ? { skippedReason: skippedReasonOf(demands, input) } : {}),
-    ...strategyOf(demands, input.blocksKnown),
+    ...strategyOf(demands, input),
     orderReason: ordered.reason,
     poolMs: ordered.poolMs,
     totalMs: ordered.poolMs + osMs,
@@ -199,7 +201,8 @@ function skippedReasonOf<R extends TargetRelation>(
   return reasons.join('; ');
 }
 
-function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], blocksKnown: boolean) {
+function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], input: PlanInput<R>) {
+  const { blocksKnown } = input;
   const exact = demands.filter((d) => d.verdict === 'blocks').length;
   const byName = demands.filter((d) => d.verdict === 'relation');
   const absent = demands.length - exact - byName.length;
@@ -211,7 +214,11 @@ function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], blo
     why.set(words, (why.get(words) ?? 0) + 1);
   }
   const parts: string[] = [];
-  if (exact > 0) parts.push(`${exact} relation forks by their blocks`);
+  const ways = new Map<string, number>();
+  for (const { verdict, local, how = 'by their blocks' } of input.matches) {
+    if (verdict === 'blocks' && local !== undefined) ways.set(how, (ways.get(how) ?? 0) + 1);
+  }
+  for (const [how, n] of ways) parts.push(`${n} relation forks ${how}`);
   for (const [words, n] of why) parts.push(`${n} whole by share: ${words}`);
   if (absent > 0) parts.push(`${absent} not on the target`);
   return { strategy, strategyReason: parts.join('; ') || 'the work set names no relation' };

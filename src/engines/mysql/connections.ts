@@ -208,7 +208,9 @@ class Connections implements MysqlConnections {
       connection.on('error', (error: unknown) => {
         this.#logger.debug({ purpose, number: numberOf(error) }, 'an idle connection ended');
       });
-      for (const text of sessionSettings) connection.query(text, () => {});
+      // The event carries the driver's own connection, whose queries take a callback.
+      const plain = connection as unknown as { query(sql: string, done: () => void): void };
+      for (const text of sessionSettings) plain.query(text, () => {});
     });
     this.#pools.set(purpose, pool);
     return pool;

@@ -1,0 +1,189 @@
+import { ForewarmError } from '../../lib/errors.ts';
+import type { MysqlConnections } from './connections.ts';
+import { isDenied } from './error-numbers.ts';
+import { type ValueType, valueTypeOf } from './key-values.ts';
+import { type IndexName, refOf, splitStoredName } from './names.ts';
+import { sqlStatement } from './sql.ts';
+
+const indexesStatement = sqlStatement('indexes');
+const tablesStatement = sqlStatement('tables');
+const sizesStatement = sqlStatement('index-sizes');
+
+/** One B-tree of a table or partition. */
+export interface StoredIndex extends IndexName {
+  /** As the server calls it: `PRIMARY`, a unique key that serves as the clustered one, or `undefined` where rows have a hidden key. */
+  readonly keyName: string | undefined;
+  /** Columns that can bound a range, from the first on. */
+  readonly columns: readonly { readonly name: string; readonly type: ValueType }[];
+  readonly pages: number;
+}
+
+interface IndexRow {
+  readonly tableName: string;
+  readonly indexName: string;
+  readonly columnName: string | null;
+  readonly prefixLength: number | string | null;
+  readonly nonUnique: number | string;
+  readonly nullable: string;
+  readonly indexType: string;
+  readonly dataType: string | null;
+}
+
+interface TableRow {
+  readonly tableName: string;
+  readonly engine: string | null;
+  readonly partitionName: string | null;
+  readonly subpartitionName: string | null;
+  readonly dataBytes: number | string | null;
+  readonly indexBytes: number | string | null;
+}
+
+interface SizeRow {
+  readonly tableName: string;
+  readonly indexName: string;
+  readonly pages: number | string;
+}
+
+/** All B-trees of these tables; tables that are not here, or not InnoDB's, are left out. */
+export async function readIndexes(
+  connections: MysqlConnections,
+  tables: readonly { readonly database: string; readonly table: string }[],
+  options: { readonly pageBytes: number; readonly signal?: AbortSignal | undefined },
+): Promise<StoredIndex[]> {
+  const byDatabase = new Map<string, Set<string>>();
+  for (const { database, table } of tables) {
+    byDatabase.set(database, (byDatabase.get(database) ?? new Set()).add(table));
+  }
+  const found: StoredIndex[] = [];
+  for (const [database, names] of byDatabase) {
+    found.push(...(await readDatabase(connections, { ...options, database, names: [...names] })));
+  }
+  return found;
+}
+
+async function readDatabase(
+  connections: MysqlConnections,
+  options: {
+    readonly database: string;
+    readonly names: readonly string[];
+    readonly pageBytes: number;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<StoredIndex[]> {
+  const { database, names, signal } = options;
+  const how = { purpose: 'walk', signal } as const;
+  const tables = await connections.query<TableRow>(tablesStatement, [database, names], how);
+  const rows = await connections.query<IndexRow>(indexesStatement, [database, names, database, names], how);
+  const sizes = await readSizes(connections, database, signal);
+  const indexes = groupIndexes(rows);
+  return tables
+    .filter((table) => table.engine === 'InnoDB')
+    .flatMap((table) => {
+      const partition = table.subpartitionName ?? table.partitionName ?? undefined;
+      const base = { database, table: table.tableName, partition };
+      const own = indexes.get(table.tableName) ?? [];
+      const clustered = own.find((index) => index.clustered);
+      const secondary = own.filter((index) => !index.clustered && index.tree);
+      const size = (keyName: string, bytes: number) =>
+        sizes?.get(sizeKey(base, keyName)) ?? Math.max(1, Math.round(bytes / options.pageBytes));
+      const indexBytes = Number(table.indexBytes ?? 0) / Math.max(1, secondary.length);
+      return [
+        {
+          ...base,
+          index: undefined,
+          keyName: clustered?.keyName,
+          columns: clustered?.columns ?? [],
+          pages: size(clustered?.keyName ?? hiddenKey, Number(table.dataBytes ?? 0)),
+        },
+        ...secondary.map(({ keyName, columns, whole }) => ({
+          ...base,
+          index: keyName,
+          keyName,
+          // Its entries end in the clustered key, which tells apart those that are equal.
+          columns: whole ? withoutRepeats([...columns, ...(clustered?.columns ?? [])]) : columns,
+          pages: size(keyName, indexBytes),
+        })),
+      ];
+    });
+}
+
+const hiddenKey = 'GEN_CLUST_INDEX';
+
+/** Undefined where the role may not read them. */
+async function readSizes(
+  connections: MysqlConnections,
+  database: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  try {
+    const rows = await connections.query<SizeRow>(sizesStatement, [database], { purpose: 'walk', signal });
+    return new Map(
+      rows.map((row) => {
+        const { table, partition } = splitStoredName(row.tableName);
+        return [sizeKey({ table, partition }, row.indexName), Number(row.pages)] as const;
+      }),
+    );
+  } catch (error) {
+    if (error instanceof ForewarmError && isDenied(error.cause)) return undefined;
+    throw error;
+  }
+}
+
+const sizeKey = (of: { table: string; partition: string | undefined }, keyName: string): string =>
+  JSON.stringify([of.table, of.partition?.toLowerCase() ?? null, keyName]);
+
+interface GroupedIndex {
+  readonly keyName: string;
+  readonly columns: StoredIndex['columns'];
+  /** All of its columns can bound a range. */
+  readonly whole: boolean;
+  readonly clustered: boolean;
+  /** False: a full-text or spatial index, of which no range can be read. */
+  readonly tree: boolean;
+}
+
+/** By table. The clustered one is PRIMARY, else the first unique key without NULLs, as InnoDB chooses. */
+function groupIndexes(rows: readonly IndexRow[]): ReadonlyMap<string, readonly GroupedIndex[]> {
+  const byTable = new Map<string, Map<string, IndexRow[]>>();
+  for (const row of rows) {
+    const indexes = byTable.get(row.tableName) ?? new Map<string, IndexRow[]>();
+    byTable.set(row.tableName, indexes);
+    indexes.set(row.indexName, [...(indexes.get(row.indexName) ?? []), row]);
+  }
+  return new Map(
+    [...byTable].map(([table, indexes]) => {
+      const unique = [...indexes].find(([, parts]) =>
+        parts.every((part) => Number(part.nonUnique) === 0 && part.nullable !== 'YES' && isPlain(part)),
+      )?.[0];
+      const clustered = indexes.has('PRIMARY') ? 'PRIMARY' : unique;
+      const grouped = [...indexes].map(([keyName, parts]) => ({
+        keyName,
+        columns: boundingColumns(parts),
+        whole: parts.every(isPlain),
+        clustered: keyName === clustered,
+        tree: parts.every((part) => part.indexType === 'BTREE'),
+      }));
+      return [table, grouped] as const;
+    }),
+  );
+}
+
+/** An index of a column's beginning, or of an expression, cannot bound a range without looking at the rows. */
+const isPlain = (part: IndexRow): boolean => part.columnName !== null && part.prefixLength === null;
+
+function boundingColumns(parts: readonly IndexRow[]): GroupedIndex['columns'] {
+  const end = parts.findIndex((part) => !isPlain(part));
+  return parts
+    .slice(0, end < 0 ? parts.length : end)
+    .map((part) => ({ name: part.columnName!, type: valueTypeOf(part.dataType ?? '') }));
+}
+
+function withoutRepeats(columns: StoredIndex['columns']): StoredIndex['columns'] {
+  return columns.filter((column, at) => columns.findIndex((other) => other.name === column.name) === at);
+}
+
+/** The key under which maps have an index. */
+export const storedKey = (name: IndexName): string => {
+  const { database, name: stored } = refOf(name);
+  return JSON.stringify([database, stored]);
+};

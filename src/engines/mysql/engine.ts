@@ -1,0 +1,63 @@
+import type { Engine, EngineKind, EngineOptions, LocalRelation } from '../engine.ts';
+import { Admission } from './admission.ts';
+import { storedKey } from './catalog.ts';
+import { check } from './check.ts';
+import { createMysqlConnections } from './connections.ts';
+import { HealthReader } from './health.ts';
+import { identify, type MysqlIdentity } from './identity.ts';
+import { matchWorkSet } from './match.ts';
+import { indexNameOf } from './names.ts';
+import { createMysqlObserver } from './observer.ts';
+import { readPoolState } from './pool-state.ts';
+import { Warmer } from './warm.ts';
+import { readWorkSet } from './work-set.ts';
+
+/** The engine for InnoDB, in MySQL and MariaDB. Connects at the first call. */
+export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options: EngineOptions): Engine {
+  const connections = createMysqlConnections(options);
+  const admission = new Admission(connections, options.logger);
+  const warmer = new Warmer(connections, admission);
+  const health = new HealthReader(connections);
+  let known: Promise<MysqlIdentity> | undefined;
+  const identifyAnew = () => {
+    const reading = identify(connections);
+    known = reading;
+    reading.catch(() => {
+      if (known === reading) known = undefined;
+    });
+    return reading;
+  };
+  const identity = () => known ?? identifyAnew();
+  return {
+    kind,
+    identify: identifyAnew,
+    health: () => health.read(),
+    observer: createMysqlObserver(connections, options),
+    workSet: async (vm, relations, signal) =>
+      readWorkSet(connections, await identity(), { vm, relations, signal }),
+    match: async (workSet) => {
+      const { matches, indexes } = await matchWorkSet(connections, await identity(), workSet);
+      for (const { local } of matches) {
+        const name = local === undefined ? undefined : indexNameOf(local);
+        const index = name === undefined ? undefined : indexes.get(storedKey(name));
+        if (local !== undefined && index !== undefined) warmer.learn(local, index);
+      }
+      return matches;
+    },
+    poolState: async (relations) => {
+      const server = await identity();
+      const pool = await readPoolState(connections, server, {
+        relations,
+        indexOf: (relation: LocalRelation) => warmer.indexOf(relation),
+        readOf: (relation: LocalRelation) => warmer.readOf(relation),
+      });
+      admission.update(pool, pool.known && server.admits);
+      return pool;
+    },
+    warm: (step, signal) => warmer.warm(step, signal),
+    // InnoDB has no count of uses to raise: a page is young or old.
+    raiseHeat: async () => {},
+    check: () => check(connections),
+    close: () => connections.close(),
+  };
+}

@@ -1,0 +1,53 @@
+import { ForewarmError } from '../../lib/errors.ts';
+import type { ServerHealth } from '../engine.ts';
+import type { MysqlConnections } from './connections.ts';
+import { isTakenAway } from './error-numbers.ts';
+import { readReplication } from './replication.ts';
+import { sqlStatement } from './sql.ts';
+
+const userStatement = sqlStatement('own-user');
+const loadStatement = sqlStatement('resident-load');
+
+interface Row {
+  readonly active: number | string;
+  readonly rowLockWaits: number | string | null;
+  readonly totalMs: number | string;
+  readonly calls: number | string;
+}
+
+/** Reads the figures for throttling. */
+export class HealthReader {
+  readonly #connections: MysqlConnections;
+  #user: string | undefined;
+
+  constructor(connections: MysqlConnections) {
+    this.#connections = connections;
+  }
+
+  async read(): Promise<ServerHealth> {
+    const { known, running, lagMs } = await readReplication(this.#connections);
+    const load = await this.#load();
+    return {
+      lagMs: known ? lagMs : null,
+      replaying: running,
+      active: Number(load?.active ?? 0),
+      ioWaiting: Number(load?.rowLockWaits ?? 0),
+      statements:
+        load === undefined || Number(load.calls) === 0
+          ? null
+          : { ms: Number(load.totalMs), calls: Number(load.calls) },
+    };
+  }
+
+  /** Undefined where statements are not counted, or not shown to this user. */
+  async #load(): Promise<Row | undefined> {
+    this.#user ??= (await this.#connections.query<{ user: string }>(userStatement))[0]?.user ?? '';
+    try {
+      const [row] = await this.#connections.query<Row>(loadStatement, [this.#user, this.#user, this.#user]);
+      return row;
+    } catch (error) {
+      if (error instanceof ForewarmError && isTakenAway(error.cause)) return undefined;
+      throw error;
+    }
+  }
+}

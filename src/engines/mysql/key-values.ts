@@ -1,0 +1,132 @@
+/** A column's value as the driver gives it: numbers and times as text. */
+export type KeyValue = string | number | Buffer;
+
+/** How values between two others are found. `opaque`: not at all, but the column may still bound a range. */
+export type ValueType = 'integer' | 'number' | 'date' | 'datetime' | 'text' | 'binary' | 'opaque';
+
+const types: Readonly<Record<string, ValueType>> = {
+  tinyint: 'integer',
+  smallint: 'integer',
+  mediumint: 'integer',
+  int: 'integer',
+  bigint: 'integer',
+  year: 'integer',
+  decimal: 'number',
+  float: 'number',
+  double: 'number',
+  date: 'date',
+  datetime: 'datetime',
+  timestamp: 'datetime',
+  char: 'text',
+  varchar: 'text',
+  uuid: 'text',
+  binary: 'binary',
+  varbinary: 'binary',
+};
+
+/** By `information_schema.COLUMNS.DATA_TYPE`. */
+export const valueTypeOf = (dataType: string): ValueType => types[dataType.toLowerCase()] ?? 'opaque';
+
+/**
+ * A value about `at` (0 to 1) of the way from one to the other; undefined where the type, or these values, give
+ * none. It need not exist in the table, nor lie between them by the column's collation.
+ */
+export function interpolate(
+  type: ValueType,
+  low: KeyValue,
+  high: KeyValue,
+  at: number,
+): KeyValue | undefined {
+  switch (type) {
+    case 'integer': {
+      const [from, to] = [BigInt(String(low)), BigInt(String(high))];
+      return String(from + ((to - from) * BigInt(Math.round(at * 1e6))) / 1_000_000n);
+    }
+    case 'number':
+      return finite(Number(low) + (Number(high) - Number(low)) * at);
+    case 'date':
+    case 'datetime': {
+      const [from, to] = [milliseconds(low), milliseconds(high)];
+      const middle = new Date(from + (to - from) * at);
+      if (Number.isNaN(middle.getTime())) return undefined;
+      return middle
+        .toISOString()
+        .replace('T', ' ')
+        .slice(0, type === 'date' ? 10 : 23);
+    }
+    case 'text':
+      return betweenText(String(low), String(high), at);
+    case 'binary':
+      return Buffer.isBuffer(low) && Buffer.isBuffer(high) ? betweenBytes(low, high, at) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function finite(value: number): string | undefined {
+  return Number.isFinite(value) ? String(value) : undefined;
+}
+
+function milliseconds(value: KeyValue): number {
+  return Date.parse(`${String(value).replace(' ', 'T')}${String(value).includes(':') ? 'Z' : ''}`);
+}
+
+/** Digits that are told apart after what both have in common. */
+const countedDigits = 6;
+
+const digits = '0123456789';
+const lower = 'abcdefghijklmnopqrstuvwxyz';
+const printable = Array.from({ length: 0x5f }, (_, at) => String.fromCharCode(0x20 + at)).join('');
+/** The narrowest that has all the characters serves: most keys are numbers written out, or hexadecimal. */
+const alphabets = [digits, `${digits}abcdef`, `${digits}ABCDEF`, lower, `${digits}${lower}`, printable];
+
+function betweenText(low: string, high: string, at: number): string {
+  const common = commonLength(low, high, (text, index) => text[index]);
+  const rest = low.slice(common, common + countedDigits) + high.slice(common, common + countedDigits);
+  const alphabet = alphabets.find((one) => [...rest].every((char) => one.includes(char))) ?? printable;
+  const digit = (text: string, index: number) => Math.max(0, alphabet.indexOf(text[index] ?? ''));
+  const middle = between({ low, high, digit, base: alphabet.length, from: common, at });
+  return low.slice(0, common) + middle.map((one) => alphabet[one]).join('');
+}
+
+function betweenBytes(low: Buffer, high: Buffer, at: number): Buffer {
+  const digit = (bytes: Buffer, index: number) => bytes[index] ?? 0;
+  const common = commonLength(low, high, digit);
+  const middle = between({ low, high, digit, base: 256, from: common, at });
+  return Buffer.concat([low.subarray(0, common), Buffer.from(middle)]);
+}
+
+function commonLength<T extends { readonly length: number }>(
+  low: T,
+  high: T,
+  digit: (of: T, index: number) => unknown,
+): number {
+  const most = Math.min(low.length, high.length);
+  let common = 0;
+  while (common < most && digit(low, common) === digit(high, common)) common++;
+  return common;
+}
+
+/** Digits of the number that lies at `at` between two, as they are written from `from` on. */
+function between<T>(options: {
+  readonly low: T;
+  readonly high: T;
+  readonly digit: (of: T, index: number) => number;
+  readonly base: number;
+  readonly from: number;
+  readonly at: number;
+}): number[] {
+  const { low, high, digit, base, from, at } = options;
+  const value = (of: T) => {
+    let sum = 0;
+    for (let index = 0; index < countedDigits; index++) sum = sum * base + digit(of, from + index);
+    return sum;
+  };
+  let middle = Math.floor(value(low) + (value(high) - value(low)) * at);
+  const found = new Array<number>(countedDigits).fill(0);
+  for (let index = countedDigits - 1; index >= 0; index--) {
+    found[index] = Math.max(0, middle % base);
+    middle = Math.floor(middle / base);
+  }
+  return found;
+}

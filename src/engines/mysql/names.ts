@@ -1,0 +1,51 @@
+import type { RelationRef } from '../../planning/work-set.ts';
+
+/** An index of a table or partition; InnoDB keeps the rows themselves in the clustered one. */
+export interface IndexName {
+  readonly database: string;
+  readonly table: string;
+  readonly partition: string | undefined;
+  /** Undefined: the clustered index. */
+  readonly index: string | undefined;
+}
+
+const partitionMark = '#p#';
+
+/**
+ * How indexes are called on the wire: the clustered one `table`, a secondary one `table.index` with its table as
+ * parent, those of a partition `table#p#partition` and `table#p#partition.index`.
+ */
+export function refOf({ database, table, partition, index }: IndexName): RelationRef {
+  const stored = partition === undefined ? table : `${table}${partitionMark}${partition}`;
+  const base = { database, schema: database };
+  return index === undefined
+    ? { ...base, name: stored, kind: 'table' }
+    : { ...base, name: `${stored}.${index}`, kind: 'index', parent: `${database}.${stored}` };
+}
+
+/** Undefined where the names do not fit each other. */
+export function indexNameOf(
+  ref: Pick<RelationRef, 'database' | 'name' | 'kind'> & { readonly parent?: string | undefined },
+): IndexName | undefined {
+  const { database, name, kind, parent } = ref;
+  if (kind === 'table') return { database, ...splitStored(name), index: undefined };
+  const prefix = `${database}.`;
+  if (kind !== 'index' || parent === undefined || !parent.startsWith(prefix)) return undefined;
+  const stored = parent.slice(prefix.length);
+  if (!name.startsWith(`${stored}.`)) return undefined;
+  return { database, ...splitStored(stored), index: name.slice(stored.length + 1) };
+}
+
+function splitStored(stored: string): { table: string; partition: string | undefined } {
+  const at = stored.lastIndexOf(partitionMark);
+  return at <= 0
+    ? { table: stored, partition: undefined }
+    : { table: stored.slice(0, at), partition: stored.slice(at + partitionMark.length) };
+}
+
+/** InnoDB's own name of a table's file, which marks partitions in either case, by table and partition. */
+export function splitStoredName(stored: string): { table: string; partition: string | undefined } {
+  const match = /^(.+?)#p#(.+?)(?:#sp#(.+))?$/i.exec(stored);
+  if (match === null) return { table: stored, partition: undefined };
+  return { table: match[1]!, partition: match[3] ?? match[2]! };
+}

@@ -1,0 +1,62 @@
+import type { BlockRanges } from '../../planning/block-ranges.ts';
+import { emptyRanges } from '../../planning/block-ranges.ts';
+import { relationKey } from '../../planning/work-set.ts';
+import type { LocalRelation, PoolState } from '../engine.ts';
+import { cachedKey, readCachedPages } from './cached-pages.ts';
+import type { StoredIndex } from './catalog.ts';
+import type { MysqlConnections } from './connections.ts';
+import type { MysqlIdentity } from './identity.ts';
+import { placePages } from './placement.ts';
+import { isAllowed } from './privileges.ts';
+import { sqlStatement } from './sql.ts';
+
+const countsStatement = sqlStatement('pool-counts');
+
+interface Counts {
+  readonly poolPages: number | string;
+  readonly freePages: number | string;
+  readonly usedPages: number | string;
+  readonly oldPages: number | string;
+}
+
+/** What the pool holds of these indexes; the old sublist counts as cold, the young one as hot. */
+export async function readPoolState(
+  connections: MysqlConnections,
+  identity: MysqlIdentity,
+  asked: {
+    readonly relations: readonly LocalRelation[];
+    readonly indexOf: (relation: LocalRelation) => StoredIndex | undefined;
+    /** What this agent has read of it. */
+    readonly readOf: (relation: LocalRelation) => BlockRanges;
+  },
+): Promise<PoolState> {
+  const { poolBlocks } = identity;
+  let counts: Counts | undefined;
+  const known = await isAllowed(async () => {
+    [counts] = await connections.query<Counts>(countsStatement, [], { purpose: 'walk' });
+  });
+  if (!known || counts === undefined) {
+    const blocksByHeat = [0, 0, 0, 0, 0, 0];
+    return { known: false, poolBlocks, freeBlocks: 0, blocksByHeat, resident: new Map(), osCacheBytes: null };
+  }
+  const databases = asked.relations.map(({ database }) => database);
+  const cached = await readCachedPages(connections, databases);
+  const resident = new Map(
+    asked.relations.map((relation) => {
+      const index = asked.indexOf(relation);
+      const count = index === undefined ? 0 : (cached.get(cachedKey(index)) ?? 0);
+      const held = count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, asked.readOf(relation));
+      return [relationKey(relation), held] as const;
+    }),
+  );
+  const old = Number(counts.oldPages);
+  return {
+    known: true,
+    poolBlocks: Number(counts.poolPages),
+    freeBlocks: Number(counts.freePages),
+    blocksByHeat: [0, old, 0, 0, 0, Math.max(0, Number(counts.usedPages) - old)],
+    resident,
+    // Reads go past the OS cache.
+    osCacheBytes: null,
+  };
+}

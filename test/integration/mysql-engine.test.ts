@@ -1,0 +1,253 @@
+import { readFileSync } from 'node:fs';
+import type { Connection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, LocalRelation, RelationMatch } from '../../src/engines/engine.ts';
+import { createMysqlEngine } from '../../src/engines/mysql/engine.ts';
+import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
+import { runScript } from '../../src/lab/mysql-script.ts';
+import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import type { ProfileRelation } from '../../src/messages/profile.ts';
+import { blockCount } from '../../src/planning/block-ranges.ts';
+import { relationKey, type WorkSet } from '../../src/planning/work-set.ts';
+import { mysqlKinds } from './mysql-kinds.ts';
+
+const setup = readFileSync(new URL('../../sql/mysql/setup.sql', import.meta.url), 'utf8');
+const odd = 'Größe `x`; drop';
+const quoted = `\`${odd.replaceAll('`', '``')}\``;
+
+/** 20,000 numbers, and tables of every shape that a key can have. */
+const schema = `
+CREATE TABLE numbers (n int PRIMARY KEY);
+INSERT INTO numbers SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d FROM digits a, digits b, digits c, digits e;
+INSERT INTO numbers SELECT n + 10000 FROM numbers;
+CREATE TABLE plain (id int PRIMARY KEY, grp int, pad varchar(400), KEY grp_idx (grp), KEY pad_idx (pad(20)));
+INSERT INTO plain SELECT n, n % 3, repeat('x', 300) FROM numbers;
+CREATE TABLE composite (tenant varchar(20), id int, pad varchar(400), PRIMARY KEY (tenant, id));
+INSERT INTO composite SELECT IF(n < 15000, 'one', CONCAT('tenant ', n % 50)), n, repeat('x', 300) FROM numbers;
+CREATE TABLE uuids (id char(36) PRIMARY KEY, pad varchar(400));
+INSERT INTO uuids SELECT CONCAT(SUBSTR(SHA2(n, 256), 1, 8), '-', SUBSTR(SHA2(n, 256), 9, 27)), repeat('x', 200) FROM numbers;
+CREATE TABLE bytes (id binary(16) PRIMARY KEY, pad varchar(400));
+INSERT INTO bytes SELECT UNHEX(SUBSTR(SHA2(n, 256), 1, 32)), repeat('x', 200) FROM numbers;
+CREATE TABLE falling (id int, pad varchar(400), PRIMARY KEY (id DESC));
+INSERT INTO falling SELECT n, repeat('x', 300) FROM numbers;
+CREATE TABLE keyless (a int, pad varchar(400), KEY a_idx (a));
+INSERT INTO keyless SELECT IF(n % 10 = 0, NULL, n), repeat('x', 300) FROM numbers;
+CREATE TABLE uniquely (u int NOT NULL, pad varchar(400), UNIQUE KEY uk (u));
+INSERT INTO uniquely SELECT n, repeat('x', 300) FROM numbers;
+CREATE TABLE parts (id int PRIMARY KEY, grp int, pad varchar(400), KEY grp_idx (grp))
+  PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (5000), PARTITION high VALUES LESS THAN MAXVALUE);
+INSERT INTO parts SELECT n, n % 100, repeat('x', 300) FROM numbers;
+CREATE TABLE made (id int PRIMARY KEY, v int AS (id % 97) VIRTUAL, at datetime, pad varchar(400), KEY v_idx (v), KEY at_idx (at));
+INSERT INTO made (id, at, pad) SELECT n, FROM_UNIXTIME(1600000000 + n * 60), repeat('x', 300) FROM numbers;
+CREATE TABLE ${quoted} (\`Schlüssel ä\` bigint PRIMARY KEY, pad varchar(400), KEY \`Índex\` (pad));
+INSERT INTO ${quoted} SELECT n * 1000000007, CONCAT(n, repeat('x', 200)) FROM numbers;
+ANALYZE TABLE numbers, plain, composite, uuids, bytes, falling, keyless, uniquely, parts, made, ${quoted}`;
+
+async function load(connection: Connection): Promise<void> {
+  await connection.query('CREATE TABLE digits (d int PRIMARY KEY)');
+  await connection.query('INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+  for (const statement of schema.split(';\n')) await connection.query(statement);
+  await connection.query("SET @forewarm_password = 'secret', @forewarm_database = 'app'");
+  await runScript(connection, setup);
+}
+
+const trees: readonly (readonly [table: string, index?: string])[] = [
+  ['plain'],
+  ['plain', 'grp_idx'],
+  ['plain', 'pad_idx'],
+  ['composite'],
+  ['uuids'],
+  ['bytes'],
+  ['falling'],
+  ['keyless'],
+  ['keyless', 'a_idx'],
+  ['uniquely'],
+  ['parts'],
+  ['parts', 'grp_idx'],
+  ['made'],
+  ['made', 'v_idx'],
+  ['made', 'at_idx'],
+  [odd],
+  [odd, 'Índex'],
+];
+
+const profiled = ([table, index]: (typeof trees)[number]): ProfileRelation => ({
+  ...{ database: 'app', schema: 'app', weight: 1, share: 1 / trees.length },
+  ...(index === undefined
+    ? { name: table, kind: 'table' }
+    : { name: `${table}.${index}`, kind: 'index', parent: `app.${table}` }),
+});
+
+describe.each(mysqlKinds)('the engine on %s', (kind) => {
+  const owned = new OwnedProcesses({ handleSignals: false });
+  let cluster: MysqlCluster;
+  let source: Engine;
+  let target: Engine;
+  let workSet: WorkSet;
+
+  const engineOn = (name: string, user = 'forewarm') =>
+    createMysqlEngine(kind, {
+      replica: name,
+      url: cluster.server(name).url({ user, password: user === 'forewarm' ? 'secret' : '' }),
+      databases: [],
+      vms: [],
+      statementTimeoutMs: 10_000,
+      logger: silentLogger,
+    });
+
+  /** Entries of a tree, read through it alone. */
+  const readAll = (name: string, [table, index]: (typeof trees)[number]) => {
+    const way = index === undefined ? '' : `FORCE INDEX (\`${index}\`)`;
+    const what = index === undefined ? 'SUM(LENGTH(pad))' : 'COUNT(*)';
+    return cluster.server(name).query(`SELECT ${what} FROM \`${table.replaceAll('`', '``')}\` ${way}`);
+  };
+
+  const pagesRead = async (name: string) => {
+    const rows = await cluster
+      .server(name)
+      .query<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_reads'");
+    return Number(rows[0]?.Value);
+  };
+
+  const matchesOf = async (engine: Engine, names: readonly string[]): Promise<RelationMatch[]> =>
+    (await engine.match(workSet)).filter(({ wanted }) => names.includes(wanted.name));
+
+  const localOf = (match: RelationMatch): LocalRelation => {
+    if (match.local === undefined) throw new Error(`${match.wanted.name}: ${match.reason}`);
+    return match.local;
+  };
+
+  async function residencyOf(engine: Engine, relation: LocalRelation): Promise<number> {
+    const { resident } = await engine.poolState([relation]);
+    return blockCount(resident.get(relationKey(relation))!) / relation.sizeBlocks;
+  }
+
+  /** Whole, in steps of 40 blocks on two connections, as an agent would. */
+  async function warmWhole(engine: Engine, relation: LocalRelation): Promise<void> {
+    const starts: number[] = [];
+    for (let start = 0; start < relation.sizeBlocks; start += 40) starts.push(start);
+    const work = async () => {
+      for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
+        const wanted = [start, Math.min(start + 40, relation.sizeBlocks)];
+        await engine.warm({ relation, tier: 'pool', readThrough: [], wanted });
+      }
+    };
+    await Promise.all([work(), work()]);
+  }
+
+  beforeAll(async () => {
+    cluster = await startMysqlCluster({
+      owned,
+      kind,
+      replicas: ['db1', 'db2'],
+      settings: { innodb_buffer_pool_size: '128M' },
+      load,
+    });
+    for (const server of cluster.replicas) await server.restart();
+    await cluster.waitForReplicas();
+    source = engineOn('db1');
+    target = engineOn('db2');
+    for (const tree of trees) await readAll('db1', tree);
+    workSet = await source.workSet('app1', trees.map(profiled));
+  }, 240_000);
+
+  afterAll(async () => {
+    await source?.close();
+    await target?.close();
+    await owned.dispose();
+  });
+
+  it('knows the server and what it can do there', async () => {
+    const identity = await target.identify();
+    expect(identity).toMatchObject({ kind, replica: true, canWarm: true, databases: ['app'], degraded: [] });
+    expect(identity.poolBlocks).toBe(8_192);
+    expect(identity.blockBytes).toBe(16_384);
+    expect(await target.check()).toSatisfy((findings: { level: string }[]) =>
+      findings.every(({ level }) => level === 'ok'),
+    );
+  });
+
+  it('says what a user without grants lacks', async () => {
+    await cluster.primary.query('CREATE USER IF NOT EXISTS nobody');
+    await cluster.waitForReplicas();
+    const bare = engineOn('db2', 'nobody');
+    try {
+      const findings = (await bare.check()).filter(({ level }) => level === 'fault');
+      expect(findings.length).toBeGreaterThan(0);
+      for (const { remedy } of findings) expect(remedy).toBeTruthy();
+    } finally {
+      await bare.close();
+    }
+  });
+
+  it('takes the work set of what the source holds, partition by partition', () => {
+    const names = workSet.relations.map((relation) => relation.name);
+    expect(names).toContain('parts#p#low');
+    expect(names).toContain('parts#p#high.grp_idx');
+    expect(workSet.relations.length).toBe(trees.length + 2);
+    for (const { name, ranges, sizeBlocks } of workSet.relations) {
+      expect([name, blockCount(ranges)]).toEqual([name, sizeBlocks]);
+    }
+  });
+
+  it.each(trees.map((tree) => [tree.join('.'), tree] as const))(
+    'warms %s so that reading it goes to no disk',
+    async (_, tree) => {
+      const [table, index] = tree;
+      const names = ['', '#p#low', '#p#high'].map(
+        (part) => `${table}${part}${index === undefined ? '' : `.${index}`}`,
+      );
+      const matches = await matchesOf(target, names);
+      expect(matches.length).toBe(table === 'parts' ? 2 : 1);
+      for (const match of matches) await warmWhole(target, localOf(match));
+      for (const match of matches) {
+        expect(await residencyOf(target, localOf(match))).toBeGreaterThan(0.97);
+      }
+      const before = await pagesRead('db2');
+      await readAll('db2', tree);
+      // What the statement itself needs of the dictionary, and a page or two that grew since.
+      expect((await pagesRead('db2')) - before).toBeLessThan(8);
+    },
+  );
+
+  it('is caught up, and says when it is not', async () => {
+    expect(await target.health()).toMatchObject({ lagMs: 0, replaying: true });
+    const stop = kind === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
+    await cluster.server('db2').query(stop);
+    try {
+      expect(await target.health()).toMatchObject({ lagMs: null, replaying: false });
+    } finally {
+      await cluster.server('db2').query(stop.replace('STOP', 'START'));
+    }
+  });
+
+  it('gives 0 blocks and no error for a table that went away', async () => {
+    const [match] = await matchesOf(target, ['uniquely']);
+    const relation = { ...localOf(match!), name: 'uniquely' };
+    await cluster.server('db2').query('SET sql_log_bin = 0');
+    await cluster.server('db2').query('RENAME TABLE uniquely TO elsewhere');
+    try {
+      const done = await target.warm({ relation, tier: 'pool', readThrough: [], wanted: [0, 40] });
+      expect(done.blocks).toBe(0);
+    } finally {
+      await cluster.server('db2').query('RENAME TABLE elsewhere TO uniquely');
+    }
+  });
+
+  it('lets new pages in for a while, and the server takes that back by itself', async () => {
+    const setting = async () =>
+      Number(
+        (await cluster.server('db2').query<{ v: number }>('SELECT @@GLOBAL.innodb_old_blocks_time AS v'))[0]
+          ?.v,
+      );
+    const before = await setting();
+    expect(before).toBeGreaterThan(0);
+    const caller = await cluster.server('db2').connect({ user: 'forewarm', password: 'secret' });
+    const calling = caller.query('CALL forewarm.admit_new_pages(1500)').catch(() => {});
+    await expect.poll(setting, { timeout: 5_000 }).toBe(0);
+    caller.destroy();
+    await calling;
+    await expect.poll(setting, { timeout: 10_000 }).toBe(before);
+  });
+});

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Bound, type Dives, type Key, KeySpace } from '../../../../src/engines/mysql/key-space.ts';
+import type { KeyValue, ValueType } from '../../../../src/engines/mysql/key-values.ts';
+
+type Row = readonly KeyValue[];
+
+const order = (type: ValueType) => (a: KeyValue, b: KeyValue) =>
+  type === 'integer' ? Number(a) - Number(b) : String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
+
+/** An index in memory, sorted; `off` makes its estimates wrong by that factor. */
+function indexOf(rows: readonly Row[], types: readonly ValueType[], off = 1) {
+  let dives = 0;
+  const compare = (row: Row, key: Key) => {
+    for (const [column, value] of key.entries()) {
+      const difference = order(types[column]!)(row[column]!, value);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  };
+  const sorted = [...rows].sort(compare);
+  const within = (lower: Key, upper: Key) =>
+    sorted.filter(
+      (row) =>
+        (lower.length === 0 || compare(row, lower) >= 0) && (upper.length === 0 || compare(row, upper) < 0),
+    );
+  const under = (prefix: Key) => sorted.filter((row) => compare(row, prefix) === 0);
+  const index: Dives = {
+    least: async (prefix, from) => {
+      dives++;
+      const column = prefix.length;
+      return under(prefix).find((row) => {
+        if (from === undefined) return true;
+        const difference = order(types[column]!)(row[column]!, from.value);
+        return from.exclusive ? difference > 0 : difference >= 0;
+      })?.[column];
+    },
+    greatest: async (prefix) => {
+      dives++;
+      return under(prefix).at(-1)?.[prefix.length];
+    },
+    rows: async (lower, upper) => {
+      dives++;
+      return within(lower, upper).length * off;
+    },
+  };
+  return { index, within, dives: () => dives };
+}
+
+/** Rows of each of `pieces` equal stretches. */
+async function stretches(rows: readonly Row[], types: readonly ValueType[], pieces: number, off = 1) {
+  const { index, within, dives } = indexOf(rows, types, off);
+  const space = new KeySpace(index, types);
+  const bounds: Bound[] = [];
+  for (let piece = 0; piece <= pieces; piece++)
+    bounds.push(await space.boundAt(piece / pieces, 0.1 / pieces));
+  const found = bounds.slice(1).map((upper, piece) => {
+    const lower = bounds[piece]!;
+    return lower === 'end' ? [] : within(lower, upper === 'end' ? [] : upper);
+  });
+  return { found, dives: dives() };
+}
+
+describe('a key space', () => {
+  it.each([
+    ['even integers', Array.from({ length: 2_000 }, (_, i) => [i * 2]), ['integer']],
+    ['skewed integers', Array.from({ length: 2_000 }, (_, i) => [i ** 3]), ['integer']],
+    [
+      'text with a common beginning',
+      Array.from({ length: 2_000 }, (_, i) => [`customer-${String(i).padStart(8, '0')}`]),
+      ['text'],
+    ],
+    [
+      'one value for all, then integers',
+      Array.from({ length: 2_000 }, (_, i) => ['eu', i]),
+      ['text', 'integer'],
+    ],
+    [
+      'a few tenants of very different size',
+      Array.from({ length: 2_000 }, (_, i) => [i < 1_700 ? 1 : 1 + (i % 7), i]),
+      ['integer', 'integer'],
+    ],
+  ] as const)('divides %s into even pieces by few dives', async (_, rows, types) => {
+    const { found, dives } = await stretches(rows, types, 8);
+    for (const piece of found) {
+      expect(piece.length).toBeGreaterThan(150);
+      expect(piece.length).toBeLessThan(350);
+    }
+    expect(dives).toBeLessThan(8 * 30);
+  });
+
+  it('never leaves out a row, whatever the rows and however wrong the estimates', async () => {
+    const row = fc.tuple(fc.integer({ min: -5, max: 40 }), fc.integer({ min: 0, max: 9 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { minLength: 1, maxLength: 80 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.constantFrom(0, 0.3, 1, 7),
+        async (rows, pieces, off) => {
+          const { found } = await stretches(rows, ['integer', 'integer'], pieces, off);
+          const read = new Set(found.flat());
+          for (const one of rows) expect(read.has(one)).toBe(true);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('of a type without an order between values is one piece', async () => {
+    const { found } = await stretches([['a'], ['b'], ['c']], [], 4);
+    expect(found.map((piece) => piece.length)).toEqual([3, 0, 0, 0]);
+  });
+});
