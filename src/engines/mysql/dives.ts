@@ -1,4 +1,4 @@
-import type { StoredIndex } from './catalog.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import { prefixCondition, rangeCondition } from './key-range.ts';
 import type { Dives } from './key-space.ts';

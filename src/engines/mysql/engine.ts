@@ -1,6 +1,6 @@
 import type { Engine, EngineKind, EngineOptions, LocalRelation } from '../engine.ts';
 import { Admission } from './admission.ts';
-import { storedKey } from './catalog.ts';
+import { storedKey } from './stored-indexes.ts';
 import { check } from './check.ts';
 import { createMysqlConnections } from './connections.ts';
 import { HealthReader } from './health.ts';

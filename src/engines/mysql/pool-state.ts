@@ -3,7 +3,7 @@ import { emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
-import type { StoredIndex } from './catalog.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { placePages } from './placement.ts';

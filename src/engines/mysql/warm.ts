@@ -4,7 +4,7 @@ import { type BlockRanges, emptyRanges, singleRange, union } from '../../plannin
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { Admission } from './admission.ts';
-import type { StoredIndex } from './catalog.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import { createDives, fromIndex } from './dives.ts';
 import { isOutOfReach, isTimedOut } from './error-numbers.ts';

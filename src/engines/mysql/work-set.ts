@@ -1,7 +1,7 @@
 import type { ProfileRelation } from '../../messages/profile.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
-import { readIndexes, type StoredIndex } from './catalog.ts';
+import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { indexNameOf, refOf } from './names.ts';
