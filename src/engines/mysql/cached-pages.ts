@@ -1,6 +1,6 @@
 import type { MysqlConnections } from './connections.ts';
-import { splitStoredName } from './names.ts';
-import { sqlStatement } from './sql.ts';
+import { type IndexName, splitStoredName } from './names.ts';
+import { quoteIdentifier, sqlStatement } from './sql.ts';
 
 const cachedIndexesStatement = sqlStatement('cached-indexes');
 const bufferPagesStatement = sqlStatement('buffer-pages');
@@ -24,23 +24,29 @@ export const cachedKey = (of: {
 }): string =>
   JSON.stringify([of.database, of.table, of.partition?.toLowerCase() ?? null, of.keyName ?? hiddenKey]);
 
-/** What the pool holds of these databases' indexes: how many pages, not which. */
+type Table = Pick<IndexName, 'database' | 'table' | 'partition'>;
+
+/** What the pool holds of the indexes of these tables' databases: how many pages, not which. */
 export async function readCachedPages(
   connections: MysqlConnections,
-  databases: readonly string[],
+  tables: readonly Table[],
   signal?: AbortSignal,
 ): Promise<CachedPages> {
   const { dialect } = await connections.server();
+  const how = { purpose: 'walk', signal } as const;
   const found = new Map<string, number>();
-  for (const database of new Set(databases)) {
-    const rows = dialect.cachedIndexes
-      ? await connections.query<Row>(cachedIndexesStatement, [database], { purpose: 'walk', signal })
-      : await connections.query<Row>(bufferPagesStatement, [quotedPattern(database)], {
-          purpose: 'walk',
-          signal,
-        });
+  for (const database of new Set(tables.map((one) => one.database))) {
+    const counted =
+      dialect.cachedIndexes && tables.every((one) => one.database !== database || isCounted(one));
+    const rows = counted
+      ? await connections.query<Row>(cachedIndexesStatement, [likePattern(`${encoded(database)}/`)], how)
+      : await connections.query<Row>(
+          bufferPagesStatement,
+          [likePattern(`${quoteIdentifier(database)}.`)],
+          how,
+        );
     for (const row of rows) {
-      const name = dialect.cachedIndexes ? splitStoredName(row.tableName) : quotedName(row.tableName);
+      const name = counted ? fileName(row.tableName) : quotedName(row.tableName);
       if (name === undefined) continue;
       const key = cachedKey({ database, ...name, keyName: row.indexName });
       found.set(key, (found.get(key) ?? 0) + Number(row.pages));
@@ -49,11 +55,23 @@ export async function readCachedPages(
   return found;
 }
 
-/** Pattern of "`database`.`…", with LIKE's own signs taken literally. */
-function quotedPattern(database: string): string {
-  const quoted = `\`${database.replaceAll('`', '``')}\`.`;
-  return `${quoted.replace(/[\\%_]/g, '\\$&')}%`;
+/** The counters leave partitions out, and have names in a code that for other characters only the server can undo. */
+const isCounted = ({ database, table, partition }: Table): boolean =>
+  partition === undefined && /^[\x20-\x7e]*$/.test(database + table);
+
+const encoded = (name: string): string =>
+  name.replace(/[^A-Za-z0-9_]/g, (char) => `@${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** From `database/table`, encoded. */
+function fileName(text: string): { table: string; partition: undefined } {
+  const table = text
+    .slice(text.indexOf('/') + 1)
+    .replace(/@([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return { table, partition: undefined };
 }
+
+/** What begins with this text. */
+const likePattern = (text: string): string => `${text.replace(/[\\%_]/g, '\\$&')}%`;
 
 /** From "`shop`.`orders`", with ` /* Partition `p0` * /` behind it for a partition. */
 function quotedName(text: string): { table: string; partition: string | undefined } | undefined {

@@ -3,7 +3,7 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { classify, leavesSessionUsable, numberOf } from './error-numbers.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
-import { type ServerVersion, versionOf } from './versions.ts';
+import { type Dialect, type ServerVersion, versionOf } from './versions.ts';
 
 const versionStatement = sqlStatement('version');
 
@@ -64,7 +64,8 @@ const graceMs = 2_000;
 const sessionSettings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED, READ ONLY',
   "SET SESSION sql_mode = '', autocommit = 1, lock_wait_timeout = 2, innodb_lock_wait_timeout = 1, time_zone = '+00:00'",
-  'SET /*!80003 SESSION information_schema_stats_expiry = 0, */ SESSION net_write_timeout = 30',
+  // Fresh sizes from the dictionary, and EXPLAIN as a table, where a server knows of anything else.
+  "SET /*!80003 SESSION information_schema_stats_expiry = 0, */ /*!80032 SESSION explain_format = 'TRADITIONAL', */ SESSION net_write_timeout = 30",
 ];
 
 export function createMysqlConnections(options: ConnectionsOptions): MysqlConnections {
@@ -79,6 +80,7 @@ class Connections implements MysqlConnections {
   readonly #logger: Logger;
   readonly #pools = new Map<Purpose, mysql.Pool>();
   #server: Promise<ServerVersion> | undefined;
+  #dialect: Dialect | undefined;
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -97,9 +99,14 @@ class Connections implements MysqlConnections {
       versionOf(row?.version ?? ''),
     );
     this.#server = reading;
-    reading.catch(() => {
-      if (this.#server === reading) this.#server = undefined;
-    });
+    reading.then(
+      ({ dialect }) => {
+        this.#dialect = dialect;
+      },
+      () => {
+        if (this.#server === reading) this.#server = undefined;
+      },
+    );
     return reading;
   }
 
@@ -127,9 +134,9 @@ class Connections implements MysqlConnections {
     signal?.addEventListener('abort', cancel, { once: true });
     const timeoutMs = Math.min(options.timeoutMs ?? this.statementTimeoutMs, this.statementTimeoutMs);
     try {
-      // The first statement asks which server it is; it is bounded by the driver alone.
-      if (this.#server !== undefined && purpose !== 'admit') {
-        const { dialect } = await this.#server;
+      // The statement that asks which server it is can be bounded by the driver alone.
+      const dialect = this.#dialect;
+      if (dialect !== undefined && purpose !== 'admit') {
         await this.#run(connection, dialect.boundStatements(timeoutMs), [], 'a setting', timeoutMs);
       }
       return await work({

@@ -1,9 +1,9 @@
-import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import { prefixCondition, rangeCondition } from './key-range.ts';
 import type { Dives } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 
 /** The tree, and no other of its table. */
 export function fromIndex(index: StoredIndex): string {

@@ -1,6 +1,5 @@
 import type { Engine, EngineKind, EngineOptions, LocalRelation } from '../engine.ts';
 import { Admission } from './admission.ts';
-import { storedKey } from './stored-indexes.ts';
 import { check } from './check.ts';
 import { createMysqlConnections } from './connections.ts';
 import { HealthReader } from './health.ts';
@@ -9,6 +8,7 @@ import { matchWorkSet } from './match.ts';
 import { indexNameOf } from './names.ts';
 import { createMysqlObserver } from './observer.ts';
 import { readPoolState } from './pool-state.ts';
+import { storedKey } from './stored-indexes.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
 

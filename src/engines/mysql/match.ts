@@ -1,10 +1,10 @@
 import { type BlockRanges, rangesOf } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import type { LocalRelation, RelationMatch } from '../engine.ts';
-import { readIndexes, type StoredIndex, storedKey } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { type IndexName, indexNameOf } from './names.ts';
+import { readIndexes, type StoredIndex, storedKey } from './stored-indexes.ts';
 
 export interface Matched {
   readonly matches: readonly RelationMatch[];

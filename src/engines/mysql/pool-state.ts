@@ -3,12 +3,12 @@ import { emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
-import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { placePages } from './placement.ts';
 import { isAllowed } from './privileges.ts';
 import { sqlStatement } from './sql.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 
 const countsStatement = sqlStatement('pool-counts');
 
@@ -39,8 +39,8 @@ export async function readPoolState(
     const blocksByHeat = [0, 0, 0, 0, 0, 0];
     return { known: false, poolBlocks, freeBlocks: 0, blocksByHeat, resident: new Map(), osCacheBytes: null };
   }
-  const databases = asked.relations.map(({ database }) => database);
-  const cached = await readCachedPages(connections, databases);
+  const indexes = asked.relations.flatMap((relation) => asked.indexOf(relation) ?? []);
+  const cached = await readCachedPages(connections, indexes);
   const resident = new Map(
     asked.relations.map((relation) => {
       const index = asked.indexOf(relation);

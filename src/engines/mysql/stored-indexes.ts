@@ -15,6 +15,8 @@ export interface StoredIndex extends IndexName {
   readonly keyName: string | undefined;
   /** Columns that can bound a range, from the first on. */
   readonly columns: readonly { readonly name: string; readonly type: ValueType }[];
+  /** The least value of the first column, where only a bounded range is read through this index at all. */
+  readonly floor?: string;
   readonly pages: number;
 }
 
@@ -41,6 +43,8 @@ interface TableRow {
 interface SizeRow {
   readonly tableName: string;
   readonly indexName: string;
+  /** `size`: what is set aside for it; `n_leaf_pages`: its leaves. */
+  readonly statName: string;
   readonly pages: number | string;
 }
 
@@ -95,12 +99,13 @@ async function readDatabase(
           columns: clustered?.columns ?? [],
           pages: size(clustered?.keyName ?? hiddenKey, Number(table.dataBytes ?? 0)),
         },
-        ...secondary.map(({ keyName, columns, whole }) => ({
+        ...secondary.map(({ keyName, columns, whole, floor }) => ({
           ...base,
           index: keyName,
           keyName,
           // Its entries end in the clustered key, which tells apart those that are equal.
           columns: whole ? withoutRepeats([...columns, ...(clustered?.columns ?? [])]) : columns,
+          ...(floor === undefined ? {} : { floor }),
           pages: size(keyName, indexBytes),
         })),
       ];
@@ -117,17 +122,27 @@ async function readSizes(
 ): Promise<ReadonlyMap<string, number> | undefined> {
   try {
     const rows = await connections.query<SizeRow>(sizesStatement, [database], { purpose: 'walk', signal });
-    return new Map(
-      rows.map((row) => {
-        const { table, partition } = splitStoredName(row.tableName);
-        return [sizeKey({ table, partition }, row.indexName), Number(row.pages)] as const;
-      }),
-    );
+    const sizes = new Map<string, { aside: number; leaves: number }>();
+    for (const row of rows) {
+      const key = sizeKey(splitStoredName(row.tableName), row.indexName);
+      const known = sizes.get(key) ?? { aside: 0, leaves: 0 };
+      if (row.statName === 'size') known.aside = Number(row.pages);
+      else known.leaves = Number(row.pages);
+      sizes.set(key, known);
+    }
+    return new Map([...sizes].map(([key, size]) => [key, pagesIn(size)] as const));
   } catch (error) {
     if (error instanceof ForewarmError && isDenied(error.cause)) return undefined;
     throw error;
   }
 }
+
+/** Pages that are set aside one by one, before whole extents of 64 are. */
+const singlePages = 32;
+
+/** Of a small index all that is set aside is in use, and its count of leaves may be a guess; of a large one up to half is not. */
+const pagesIn = ({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number =>
+  Math.max(1, aside <= singlePages ? aside - 1 : Math.round(Math.max(leaves, aside / 4)));
 
 const sizeKey = (of: { table: string; partition: string | undefined }, keyName: string): string =>
   JSON.stringify([of.table, of.partition?.toLowerCase() ?? null, keyName]);
@@ -135,6 +150,7 @@ const sizeKey = (of: { table: string; partition: string | undefined }, keyName: 
 interface GroupedIndex {
   readonly keyName: string;
   readonly columns: StoredIndex['columns'];
+  readonly floor: string | undefined;
   /** All of its columns can bound a range. */
   readonly whole: boolean;
   readonly clustered: boolean;
@@ -159,6 +175,7 @@ function groupIndexes(rows: readonly IndexRow[]): ReadonlyMap<string, readonly G
       const grouped = [...indexes].map(([keyName, parts]) => ({
         keyName,
         columns: boundingColumns(parts),
+        floor: isPrefix(parts[0]) ? '' : undefined,
         whole: parts.every(isPlain),
         clustered: keyName === clustered,
         tree: parts.every((part) => part.indexType === 'BTREE'),
@@ -171,10 +188,14 @@ function groupIndexes(rows: readonly IndexRow[]): ReadonlyMap<string, readonly G
 /** An index of a column's beginning, or of an expression, cannot bound a range without looking at the rows. */
 const isPlain = (part: IndexRow): boolean => part.columnName !== null && part.prefixLength === null;
 
+/** Only the beginning of the column is indexed. */
+const isPrefix = (part: IndexRow | undefined): boolean => part?.columnName != null && !isPlain(part);
+
 function boundingColumns(parts: readonly IndexRow[]): GroupedIndex['columns'] {
   const end = parts.findIndex((part) => !isPlain(part));
+  const count = end < 0 ? parts.length : isPrefix(parts[0]) ? 1 : end;
   return parts
-    .slice(0, end < 0 ? parts.length : end)
+    .slice(0, count)
     .map((part) => ({ name: part.columnName!, type: valueTypeOf(part.dataType ?? '') }));
 }
 

@@ -4,12 +4,12 @@ import { type BlockRanges, emptyRanges, singleRange, union } from '../../plannin
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { Admission } from './admission.ts';
-import type { StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import { createDives, fromIndex } from './dives.ts';
 import { isOutOfReach, isTimedOut } from './error-numbers.ts';
 import { rangeCondition } from './key-range.ts';
 import { KeySpace } from './key-space.ts';
+import type { StoredIndex } from './stored-indexes.ts';
 
 /** Places may be off by that part of what a step reads. */
 const toleratedPart = 0.1;
@@ -89,7 +89,8 @@ export class Warmer {
     const upper = await tree.space.boundAt(to / size, tolerance);
     if (lower === 'end') return;
     const columns = tree.index.columns.map((column) => column.name);
-    const where = rangeCondition(columns, lower, upper);
+    const { floor } = tree.index;
+    const where = rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
     const text = `SELECT COUNT(*) FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
     await this.#connections.session({ purpose: 'warm', signal }, (session) =>
       session.run(text, where.values),

@@ -1,11 +1,11 @@
 import type { ProfileRelation } from '../../messages/profile.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
-import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { indexNameOf, refOf } from './names.ts';
 import { wantedPages } from './placement.ts';
+import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 
 /**
  * How much of the profile's indexes the pool holds, partition by partition. Blocks are places in key order, not
@@ -26,8 +26,7 @@ export async function readWorkSet(
     return name === undefined ? [] : [{ ...name, share: relation.share }];
   });
   const stored = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
-  const databases = named.map(({ database }) => database);
-  const cached = await readCachedPages(connections, databases, signal);
+  const cached = await readCachedPages(connections, stored, signal);
   const pieces = named.flatMap((profiled) => {
     const mine = stored.filter((one) => sameTree(one, profiled));
     const pages = mine.map((one) => cached.get(cachedKey(one)) ?? 0);
