@@ -118,6 +118,8 @@ class Connections implements MysqlConnections {
   async session<T>(options: QueryOptions, work: (session: Session) => Promise<T>): Promise<T> {
     const { signal, purpose = 'observe' } = options;
     signal?.throwIfAborted();
+    // Taken before anything is waited for: the statement that asks which server it is must not wait for its answer.
+    const server = this.#server;
     const connection = await this.#connect(purpose);
     let broken = false;
     const cancel = () => {
@@ -128,8 +130,8 @@ class Connections implements MysqlConnections {
     const timeoutMs = Math.min(options.timeoutMs ?? this.statementTimeoutMs, this.statementTimeoutMs);
     try {
       // The first statement asks which server it is; it is bounded by the driver alone.
-      if (this.#server !== undefined && purpose !== 'admit') {
-        const { dialect } = await this.#server;
+      if (server !== undefined && purpose !== 'admit') {
+        const { dialect } = await server;
         await this.#run(connection, dialect.boundStatements(timeoutMs), [], 'a setting', timeoutMs);
       }
       return await work({
@@ -208,7 +210,9 @@ class Connections implements MysqlConnections {
       connection.on('error', (error: unknown) => {
         this.#logger.debug({ purpose, number: numberOf(error) }, 'an idle connection ended');
       });
-      for (const text of sessionSettings) connection.query(text, () => {});
+      // Events carry the driver's plain connection, whose queries take a callback: the types tell otherwise.
+      const plain = connection as unknown as { query(text: string, done: () => void): void };
+      for (const text of sessionSettings) plain.query(text, () => {});
     });
     this.#pools.set(purpose, pool);
     return pool;

@@ -8,9 +8,9 @@ import { rangesOfPieces } from '../../../../src/engines/postgres/pool-walk.ts';
 import type { Privileges } from '../../../../src/engines/postgres/privileges.ts';
 import { readsIndexOnly } from '../../../../src/engines/postgres/scan.ts';
 import { extensionsOf, withExtensionSchemas } from '../../../../src/engines/postgres/sql.ts';
-import { stripHeader } from '../../../../src/engines/sql-file.ts';
 import { classify, isOutOfReach, leavesSessionUsable } from '../../../../src/engines/postgres/sqlstates.ts';
 import { featuresOf } from '../../../../src/engines/postgres/versions.ts';
+import { stripHeader } from '../../../../src/engines/sql-file.ts';
 import { BlockRangesBuilder } from '../../../../src/planning/block-ranges.ts';
 
 function packed(...blocks: [block: number, usage: number][]): Buffer {
