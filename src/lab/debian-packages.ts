@@ -19,7 +19,25 @@ export interface DebianFetch {
  * package lists and locks are left alone; no maintainer script runs, nothing is started. Works for any user.
  */
 export async function fetchDebianPackages(fetch: DebianFetch): Promise<string> {
-  const home = join(cacheDir(), 'debian', fetch.as);
+  return unpackIntoCache(fetch.as, (state) =>
+    download(state, fetch).catch((error: unknown) => {
+      throw new ForewarmError('lab_unavailable', `could not fetch ${fetch.packages.join(', ')} by apt-get`, {
+        hint: `Install ${fetch.packages.join(' and ')} on this machine, or set the path of the server's binary (FOREWARM_NATS_BIN, FOREWARM_PG_BIN, FOREWARM_MARIADB_BIN).`,
+        cause: error,
+      });
+    }),
+  );
+}
+
+/**
+ * Unpacks what `download` gives, once: a folder in the cache is complete or not there. `download` gets a folder
+ * for apt's state, which is removed in any case.
+ */
+export async function unpackIntoCache(
+  as: string,
+  download: (state: string) => Promise<readonly string[]>,
+): Promise<string> {
+  const home = join(cacheDir(), 'debian', as);
   if (await isComplete(home)) return home;
   await mkdir(dirname(home), { recursive: true });
   const work = await mkdtemp(`${home}.`);
@@ -28,12 +46,7 @@ export async function fetchDebianPackages(fetch: DebianFetch): Promise<string> {
     const state = join(work, 'apt');
     const root = join(work, 'root');
     await mkdir(root);
-    const files = await download(state, fetch).catch((error: unknown) => {
-      throw new ForewarmError('lab_unavailable', `could not fetch ${fetch.packages.join(', ')} by apt-get`, {
-        hint: `Install ${fetch.packages.join(' and ')} on this machine, or set the path of the server's binary (FOREWARM_NATS_BIN, FOREWARM_PG_BIN).`,
-        cause: error,
-      });
-    });
+    const files = await download(state);
     for (const file of files) await run('dpkg', ['-x', file, root]);
     // dpkg -x gives the root folder the mode of the package's own.
     await chmod(root, 0o755);
@@ -46,6 +59,16 @@ export async function fetchDebianPackages(fetch: DebianFetch): Promise<string> {
   } finally {
     await removeFolder(work);
   }
+}
+
+/** The folders of shared libraries below an unpacked `/`. */
+export async function libraryFolders(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const home of [join(root, 'usr/lib'), join(root, 'lib')]) {
+    const names = await readdir(home).catch(() => [] as string[]);
+    found.push(...names.filter((name) => name.endsWith('-linux-gnu')).map((name) => join(home, name)));
+  }
+  return found;
 }
 
 async function isComplete(home: string): Promise<boolean> {
@@ -66,7 +89,7 @@ async function download(state: string, fetch: DebianFetch): Promise<string[]> {
     `Dir::Cache::archives=${archives}`,
   ];
   try {
-    await downloadInto(archives, common, fetch);
+    return await downloadInto(archives, common, fetch);
   } catch {
     // No package lists on this machine, or stale ones: get lists of our own.
     const lists = join(state, 'lists');
@@ -84,16 +107,17 @@ async function download(state: string, fetch: DebianFetch): Promise<string[]> {
     ];
     // A foreign source of this machine that does not answer must not stop us: the download decides.
     await run('apt-get', ['update', ...own]).catch(() => {});
-    await downloadInto(archives, own, fetch);
+    return downloadInto(archives, own, fetch);
   }
-  const names = await readdir(archives);
-  return names
-    .filter((name) => name.endsWith('.deb') && !(fetch.skip ?? []).some((prefix) => name.startsWith(prefix)))
-    .map((name) => join(archives, name));
 }
 
-async function downloadInto(archives: string, options: readonly string[], fetch: DebianFetch): Promise<void> {
-  const skip = fetch.skip ?? [];
+/** Downloads the packages and what `options` say is missing; gives the files. */
+export async function downloadInto(
+  archives: string,
+  options: readonly string[],
+  fetch: DebianFetch,
+): Promise<string[]> {
+  const skipped = (name: string) => (fetch.skip ?? []).some((prefix) => name.startsWith(prefix));
   const plan = await run('apt-get', [
     'install',
     '-s',
@@ -103,7 +127,9 @@ async function downloadInto(archives: string, options: readonly string[], fetch:
   ]);
   const missing = [...plan.matchAll(/^Inst (\S+)/gm)]
     .flatMap((match) => match[1] ?? [])
-    .filter((name) => !skip.some((prefix) => name.startsWith(prefix)));
+    .filter((name) => !skipped(name));
   const names = [...new Set([...fetch.packages, ...missing])];
   await run('apt-get', ['download', ...options, ...names], { cwd: archives });
+  const files = await readdir(archives);
+  return files.filter((file) => file.endsWith('.deb') && !skipped(file)).map((file) => join(archives, file));
 }

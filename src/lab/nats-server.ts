@@ -1,9 +1,10 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { access, constants, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { ForewarmError } from '../lib/errors.ts';
 import { fetchDebianPackages } from './debian-packages.ts';
+import { findPrograms, isExecutable } from './find-program.ts';
 import { freePort } from './free-port.ts';
 import type { OwnedChild, OwnedProcesses } from './owned-processes.ts';
 import { until } from './run.ts';
@@ -35,18 +36,10 @@ export async function locateNats(): Promise<string> {
     if (await isExecutable(set)) return set;
     throw new ForewarmError('lab_unavailable', `FOREWARM_NATS_BIN=${set} is not an executable file`);
   }
-  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']) {
-    if (folder && (await isExecutable(join(folder, 'nats-server')))) return join(folder, 'nats-server');
-  }
+  const [installed] = await findPrograms('nats-server');
+  if (installed !== undefined) return installed;
   const root = await fetchDebianPackages({ as: 'nats-server', packages: ['nats-server'] });
   return join(root, 'usr/sbin/nats-server');
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** One NATS server; port and data stay the same over restarts. */

@@ -12,6 +12,7 @@ interface ProcessStat {
   readonly parentPid: number;
   readonly sessionId: number;
   readonly state: string;
+  readonly threadCount: number;
   readonly startTicks: number;
 }
 
@@ -19,10 +20,16 @@ interface ProcessStat {
 export function parseProcessStat(text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, parent, , session] = fields;
-  const start = fields[19];
+  const [threads, start] = [fields[17], fields[19]];
   if (state === undefined || parent === undefined || session === undefined || start === undefined)
     return undefined;
-  return { state, parentPid: Number(parent), sessionId: Number(session), startTicks: Number(start) };
+  return {
+    state,
+    parentPid: Number(parent),
+    sessionId: Number(session),
+    threadCount: Number(threads),
+    startTicks: Number(start),
+  };
 }
 
 function processStat(pid: number): ProcessStat | undefined {
@@ -38,10 +45,14 @@ export function identify(pid: number): ProcessId | undefined {
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks };
 }
 
-/** False once it has ended, a zombie included, or when the pid belongs to another process by now. */
+/**
+ * False once it has ended, a zombie included, or when the pid belongs to another process by now. A zombie with
+ * threads that are still to end holds files and ports: it runs.
+ */
 export function isRunning(id: ProcessId): boolean {
   const stat = processStat(id.pid);
-  return stat !== undefined && stat.startTicks === id.startTicks && stat.state !== 'Z' && stat.state !== 'X';
+  if (stat === undefined || stat.startTicks !== id.startTicks || stat.state === 'X') return false;
+  return stat.state !== 'Z' || stat.threadCount > 1;
 }
 
 /** The processes below `roots`, the roots left out. */

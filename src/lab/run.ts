@@ -5,18 +5,24 @@ import { ForewarmError } from '../lib/errors.ts';
 
 const execute = promisify(execFile);
 
-/** Runs a program to its end and gives what it printed on stdout; rejects with what it printed on stderr. */
+/**
+ * Runs a program to its end and gives what it printed on stdout; rejects with what it printed on stderr.
+ * `input` is its stdin.
+ */
 export async function run(
   command: string,
   args: readonly string[],
-  options: ExecFileOptions = {},
+  options: ExecFileOptions & { input?: string } = {},
 ): Promise<string> {
+  const { input, ...rest } = options;
   try {
-    const { stdout } = await execute(command, [...args], {
-      maxBuffer: 64 << 20,
-      ...options,
-      encoding: 'utf8',
-    });
+    const running = execute(command, [...args], { maxBuffer: 64 << 20, ...rest, encoding: 'utf8' });
+    if (input !== undefined) {
+      // A program that ends before it has read all of it says why by itself.
+      running.child.stdin?.on('error', () => {});
+      running.child.stdin?.end(input);
+    }
+    const { stdout } = await running;
     return stdout;
   } catch (error) {
     const { stderr = '' } = error as { stderr?: string };

@@ -15,7 +15,7 @@ export function serverUser(): { uid?: number; gid?: number } {
   if (entry?.[2] === undefined || entry[3] === undefined) {
     throw new ForewarmError(
       'lab_unavailable',
-      'running as root, and there is no user `nobody` to run PostgreSQL as',
+      'running as root, and there is no user `nobody` to run database servers as',
       {
         hint: 'Run as an ordinary user.',
       },
