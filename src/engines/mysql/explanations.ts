@@ -1,5 +1,11 @@
 import { writtenTables } from '../../attribution/mysql-tables.ts';
-import { assignedColumns, readsOnlySystem, shapeOf, withoutExecute } from '../../attribution/mysql-text.ts';
+import {
+  assignedColumns,
+  plainQuotes,
+  readsOnlySystem,
+  shapeOf,
+  withoutExecute,
+} from '../../attribution/mysql-text.ts';
 import { tokenize } from '../../attribution/mysql-tokens.ts';
 import type { Catalog, CatalogTable, ResolvedTable } from './catalog.ts';
 import type { StatementEvidence } from './evidence.ts';
@@ -96,7 +102,7 @@ export class Explanations {
 
   async #explain(statement: StatementId, kept: string): Promise<Explanation> {
     const { catalog, planner, evidence } = this.#options;
-    const text = withoutExecute(kept);
+    const text = plainQuotes(withoutExecute(kept));
     const { database } = statement;
     const shape = shapeOf(text);
     if (shape.kind === 'control') return { kind: 'nothing' };

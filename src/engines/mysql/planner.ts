@@ -1,5 +1,5 @@
+import { askable } from '../../attribution/mysql-askable.ts';
 import { type MysqlPlan, readMysqlPlan } from '../../attribution/mysql-plan.ts';
-import { askable } from '../../attribution/mysql-text.ts';
 import type { MysqlConnections } from './connections.ts';
 import { isDenied, isTimedOut, leavesSessionUsable } from './error-numbers.ts';
 import { quoteIdentifier } from './sql.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { normalized } from '../../attribution/mysql-text.ts';
+import { normalized } from '../../attribution/mysql-askable.ts';
 import type { VmMatcher, VmRule } from '../../attribution/vm-rules.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { StatementEvidence } from './evidence.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { askable, normalized } from '../../../src/attribution/mysql-askable.ts';
 import { writtenTables } from '../../../src/attribution/mysql-tables.ts';
 import {
-  askable,
   assignedColumns,
-  normalized,
+  plainQuotes,
   readsOnlySystem,
   shapeOf,
   withoutExecute,
@@ -106,6 +106,11 @@ describe('a text for the planner', () => {
     ['SELECT /*+ NO_INDEX(t) */ a FROM t', 'SELECT /*+ NO_INDEX(t) */ a FROM t'],
   ])('%s', (text, expected) => {
     expect(askable(text, isDate)).toBe(expected);
+  });
+
+  it('has names in backquotes where the application has them in double quotes', () => {
+    expect(plainQuotes('SELECT "a" FROM "T x" WHERE s = \'"\'')).toBe("SELECT `a` FROM `T x` WHERE s = '\"'");
+    expect(plainQuotes('SELECT a FROM t WHERE s = "b"')).toBe('SELECT a FROM t WHERE s = "b"');
   });
 
   it('is not made of a beginning', () => {
