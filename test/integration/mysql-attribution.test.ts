@@ -36,11 +36,7 @@ async function startServer(
     binaries: await locateMysql(kind),
     name: 'attribution',
     port: await freePort(),
-    settings: {
-      // Without it, MariaDB has no history of statements, and does not count prepared ones.
-      ...(kind === 'mariadb' ? { performance_schema_consumer_events_statements_current: true } : {}),
-      ...settings,
-    },
+    settings,
   });
   await server.initialize();
   await server.start();
