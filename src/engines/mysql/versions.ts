@@ -9,6 +9,10 @@ export interface Dialect {
   readonly boundStatements: (ms: number) => string;
   /** `INNODB_CACHED_INDEXES`: cached pages of each index without a walk of the pool. */
   readonly cachedIndexes: boolean;
+  /** A statement run by the binary protocol is counted under its digest; else only where it was prepared. */
+  readonly digestsPrepared: boolean;
+  /** Settings of a session that asks the planner: one format of its answer for all versions. */
+  readonly planSettings: readonly string[];
   readonly replicaStatus: string;
   /** Columns of the replica status by what they say. */
   readonly replicaColumns: { readonly io: string; readonly sql: string; readonly behind: string };
@@ -21,6 +25,8 @@ const mysql: Dialect = {
   title: 'MySQL',
   boundStatements: (ms) => `SET SESSION max_execution_time = ${Math.round(ms)}`,
   cachedIndexes: true,
+  digestsPrepared: true,
+  planSettings: ['SET /*!80300 SESSION explain_json_format_version = 1, */ @forewarm = NULL'],
   replicaStatus: 'SHOW REPLICA STATUS',
   replicaColumns: {
     io: 'Replica_IO_Running',
@@ -35,6 +41,8 @@ const mariadb: Dialect = {
   title: 'MariaDB',
   boundStatements: (ms) => `SET SESSION max_statement_time = ${(ms / 1_000).toFixed(3)}`,
   cachedIndexes: false,
+  digestsPrepared: false,
+  planSettings: [],
   replicaStatus: 'SHOW ALL SLAVES STATUS',
   replicaColumns: { io: 'Slave_IO_Running', sql: 'Slave_SQL_Running', behind: 'Seconds_Behind_Master' },
   replicaPrivilege: 'REPLICA MONITOR',
