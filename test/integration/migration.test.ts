@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
-import { poolOf, RealAgents, setupSql } from './real-agents.ts';
+import { onPostgres, poolOf, RealAgents, setupSql } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** A whole migration on a real cluster, its effect measured apart from Forewarm. */
@@ -38,7 +38,11 @@ beforeAll(async () => {
   target = cluster.server('db2');
   for (const role of ['app1', 'app2', 'guest']) await cluster.addRole(role);
   await cluster.waitForReplay();
-  agents = await RealAgents.connect({ url: testServers().nats, prefix: `mig${process.pid}`, cluster });
+  agents = await RealAgents.connect({
+    url: testServers().nats,
+    prefix: `mig${process.pid}`,
+    databaseOf: onPostgres(cluster),
+  });
   await agents.start('db1', vms);
   await agents.start('db2', vms);
 }, 60_000);

@@ -4,6 +4,7 @@ import { serveReplica } from '../../src/agent/agent.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { createEngine } from '../../src/engines/create-engine.ts';
+import type { MysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -14,27 +15,44 @@ import type { MigrationState } from '../../src/messages/states.ts';
 /** The statements of sql/postgres/setup.sql, for a cluster's `load`. */
 export const setupSql = readFileSync(new URL('../../sql/postgres/setup.sql', import.meta.url), 'utf8');
 
+/** Engine and connection string of a replica's server. */
+type DatabaseOf = (replica: string) => Pick<AgentConfig['database'], 'engine' | 'url'>;
+
+interface RealAgentsOptions {
+  readonly url: string;
+  readonly prefix: string;
+  readonly databaseOf: DatabaseOf;
+}
+
+export const onPostgres =
+  (cluster: PostgresCluster): DatabaseOf =>
+  (replica) => ({ engine: 'postgres', url: cluster.server(replica).url({ role: 'forewarm' }) });
+
+export const onMysql =
+  (cluster: MysqlCluster): DatabaseOf =>
+  (replica) => ({
+    engine: cluster.kind,
+    url: cluster.server(replica).url({ user: 'forewarm', password: 'secret' }),
+  });
+
 /** Real agents in this process, on a real cluster and a real NATS server. */
 export class RealAgents {
   readonly broker: Broker;
   readonly #url: string;
   readonly #prefix: string;
-  readonly #cluster: PostgresCluster;
+  readonly #databaseOf: DatabaseOf;
   readonly #running = new Map<string, () => Promise<void>>();
 
-  private constructor(broker: Broker, options: { url: string; prefix: string; cluster: PostgresCluster }) {
+  private constructor(broker: Broker, options: RealAgentsOptions) {
     this.broker = broker;
     this.#url = options.url;
     this.#prefix = options.prefix;
-    this.#cluster = options.cluster;
+    this.#databaseOf = options.databaseOf;
   }
 
-  static async connect(options: {
-    url: string;
-    prefix: string;
-    cluster: PostgresCluster;
-  }): Promise<RealAgents> {
-    const broker = await connectBroker({ ...options, name: 'test', logger: silentLogger });
+  static async connect(options: RealAgentsOptions): Promise<RealAgents> {
+    const { url, prefix } = options;
+    const broker = await connectBroker({ url, prefix, name: 'test', logger: silentLogger });
     return new RealAgents(broker, options);
   }
 
@@ -44,12 +62,7 @@ export class RealAgents {
     const config = {
       replica,
       nats,
-      database: {
-        engine: 'postgres',
-        url: this.#cluster.server(replica).url({ role: 'forewarm' }),
-        databases: ['app'],
-        statementTimeoutMs: 10_000,
-      },
+      database: { databases: ['app'], statementTimeoutMs: 10_000, ...this.#databaseOf(replica) },
       vms,
       http: { listen: { host: '127.0.0.1', port: 0 } },
       log: { level: 'silent' },

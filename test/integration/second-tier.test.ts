@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dropOsCache, residentBytes } from '../../src/lab/os-cache.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { poolOf, RealAgents, setupSql } from './real-agents.ts';
+import { onPostgres, poolOf, RealAgents, setupSql } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** A work set twice the size of shared_buffers: half of it lives in the OS page cache (Debian's 15 with pgfincore). */
@@ -29,7 +29,11 @@ beforeAll(async () => {
   });
   await cluster.addRole('app1');
   await cluster.waitForReplay();
-  agents = await RealAgents.connect({ url: testServers().nats, prefix: `tier${process.pid}`, cluster });
+  agents = await RealAgents.connect({
+    url: testServers().nats,
+    prefix: `tier${process.pid}`,
+    databaseOf: onPostgres(cluster),
+  });
 }, 120_000);
 
 afterAll(async () => {

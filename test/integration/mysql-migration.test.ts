@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
+import { runScript } from '../../src/lab/mysql-script.ts';
+import type { MysqlServer } from '../../src/lab/mysql-server.ts';
+import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { mysqlKinds } from './mysql-kinds.ts';
+import { onMysql, RealAgents } from './real-agents.ts';
+import { testServers } from './servers.ts';
+
+const setup = readFileSync(new URL('../../sql/mysql/setup.sql', import.meta.url), 'utf8');
+const vms = [
+  { vm: 'app1', applicationName: 'app1' },
+  { vm: 'app2', applicationName: 'app2' },
+];
+
+/** A whole migration between two logical replicas, its effect measured by the server's own counters. */
+describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
+  const owned = new OwnedProcesses({ handleSignals: false });
+  let cluster: MysqlCluster;
+  let agents: RealAgents;
+  let target: MysqlServer;
+
+  beforeAll(async () => {
+    cluster = await startMysqlCluster({
+      owned,
+      kind,
+      replicas: ['db1', 'db2'],
+      settings: { innodb_buffer_pool_size: '64M' },
+      load: async (connection) => {
+        await connection.query('CREATE TABLE digits (d int PRIMARY KEY)');
+        await connection.query('INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+        const rows =
+          'SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n FROM digits a, digits b, digits c, digits e';
+        for (const table of ['items', 'other', 'resident']) {
+          await connection.query(
+            `CREATE TABLE ${table} (id int PRIMARY KEY, grp int, pad varchar(1000), KEY grp_idx (grp))`,
+          );
+          await connection.query(`INSERT INTO ${table} SELECT n, n % 500, REPEAT('x', 900) FROM (${rows}) r`);
+          await connection.query(`ANALYZE TABLE ${table}`);
+        }
+        await connection.query("SET @forewarm_password = 'secret', @forewarm_database = 'app'");
+        await runScript(connection, setup);
+        await connection.query("CREATE USER reader IDENTIFIED BY ''");
+        await connection.query('GRANT SELECT ON app.* TO reader');
+      },
+    });
+    target = cluster.server('db2');
+    for (const server of cluster.replicas) await server.restart();
+    await cluster.waitForReplicas();
+    agents = await RealAgents.connect({
+      url: testServers().nats,
+      prefix: `${kind}${process.pid}`,
+      databaseOf: onMysql(cluster),
+    });
+    await agents.start('db1', vms);
+    await agents.start('db2', vms);
+  }, 180_000);
+
+  afterAll(async () => {
+    await agents?.close();
+    await owned.dispose();
+  });
+
+  /** Prepared reads by key and by the secondary index, as a VM. */
+  async function read(name: string, vm: string, table: string): Promise<void> {
+    const connection = await cluster.server(name).connect({ user: 'reader', programName: vm });
+    for (let round = 0; round < 4; round++) {
+      for (let at = 0; at < 10_000; at += 100) {
+        await connection.execute(`SELECT SUM(LENGTH(pad)) FROM ${table} WHERE id BETWEEN ? AND ?`, [
+          at,
+          at + 99,
+        ]);
+        await connection.execute(`SELECT SUM(LENGTH(pad)) FROM ${table} WHERE grp = ?`, [at % 500]);
+      }
+    }
+    await connection.end();
+  }
+
+  const pagesRead = async () => {
+    const [row] = await target.query<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_reads'");
+    return Number(row?.Value);
+  };
+
+  /** What a server's pool holds of a table and its indexes, counted apart from Forewarm's own statements. */
+  const pagesOf = async (table: string) => {
+    const [row] = await target.query<{ pages: string }>(
+      "SELECT COUNT(*) AS pages FROM information_schema.INNODB_BUFFER_PAGE WHERE TABLE_NAME LIKE CONCAT('%`', ?, '`%')",
+      [table],
+    );
+    return Number(row?.pages);
+  };
+
+  it("brings the VM's indexes, so that its reads go to no disk, and none of another VM's", async () => {
+    await read('db1', 'app1', 'items');
+    await read('db1', 'app2', 'other');
+    await agents.profiled('db1', 'app1', ['items', 'items.grp_idx']);
+    await agents.profiled('db1', 'app2', ['other']);
+    const strangers = await pagesOf('other');
+    await agents.publish('m1');
+    const ready = await agents.reached('m1', 'ready');
+    expect(ready).toMatchObject({ strategy: 'blocks', means: 'key ranges', deadlineMet: true });
+    expect(ready.relations?.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['items', 'items.grp_idx']),
+    );
+    expect(ready.relations?.map(({ name }) => name)).not.toContain('other');
+    expect(ready.residency).toBeGreaterThan(0.95);
+    expect(await pagesOf('items')).toBeGreaterThan(600);
+    expect((await pagesOf('other')) - strangers).toBeLessThanOrEqual(1);
+
+    const before = await pagesRead();
+    await read('db2', 'app1', 'items');
+    expect((await pagesRead()) - before).toBeLessThan(20);
+    await agents.say('m1', 'arrived');
+    const done = await agents.reached('m1', 'completed');
+    expect(await agents.broker.routes.get('app1')).toMatchObject({ replica: 'db2', migration: 'm1' });
+    expect(done.afterArrival).toBeDefined();
+  });
+
+  it("keeps within free and old pages of a full pool, and leaves the residents' young ones", async () => {
+    await target.restart();
+    await cluster.waitForReplicas();
+    await read('db2', 'guest', 'resident');
+    await read('db2', 'guest', 'other');
+    await read('db2', 'guest', 'digits').catch(() => {});
+    const residents = await pagesOf('resident');
+    expect(residents).toBeGreaterThan(600);
+    await agents.publish('m2');
+    const ready = await agents.reached('m2', 'ready');
+    expect(ready.plan!.blocks).toBeLessThanOrEqual(ready.plan!.budgetBlocks!);
+    expect(await pagesOf('resident')).toBeGreaterThan(residents * 0.9);
+    await agents.say('m2', 'aborted');
+    await agents.reached('m2', 'aborted');
+    const setting = 'SELECT @@GLOBAL.innodb_old_blocks_time AS ms';
+    await expect
+      .poll(async () => Number((await target.query<{ ms: number }>(setting))[0]?.ms), { timeout: 10_000 })
+      .toBe(1_000);
+  });
+
+  it('is not ready while replication is stopped', async () => {
+    const stop = kind === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
+    await target.query(stop);
+    try {
+      await agents.publish('m3', { deadline: new Date(Date.now() + 6_000).toISOString() });
+      await agents.reached('m3', 'warming');
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      const record = (await agents.broker.records.get('m3'))?.value;
+      expect(record?.readyAt).toBeUndefined();
+    } finally {
+      await target.query(stop.replace('STOP', 'START'));
+    }
+    await agents.reached('m3', 'ready');
+    await agents.say('m3', 'aborted');
+  });
+});
