@@ -51,7 +51,7 @@ async function startServer(
   }
   for (const user of ['app1', 'app2', 'shared', 'writer', 'observer']) {
     await server.query("CREATE USER ?@'127.0.0.1'", [user]);
-    const rights = user === 'observer' ? 'SELECT, SHOW VIEW' : 'SELECT, INSERT, UPDATE, DELETE';
+    const rights = user === 'observer' ? 'SELECT, SHOW VIEW' : 'SELECT, INSERT, UPDATE, DELETE, EXECUTE';
     for (const database of Object.values(names)) {
       await server.query(`GRANT ${rights} ON \`${database}\`.* TO ?@'127.0.0.1'`, [user]);
     }

@@ -2,7 +2,7 @@ import type { MysqlConnections } from './connections.ts';
 import type { StatementEvidence } from './evidence.ts';
 import type { ObservedSessions } from './observed-sessions.ts';
 import { sqlStatement } from './sql.ts';
-import { type StatementId, statementKey } from './statement.ts';
+import { type StatementDelta, type StatementId, statementKey } from './statement.ts';
 
 const eventsStatement = sqlStatement('observed-events');
 const textsStatement = sqlStatement('observed-texts');
@@ -12,6 +12,7 @@ interface EventRow extends StatementId {
   readonly eventId: number;
   readonly endedUs: number;
   readonly accesses: number;
+  readonly inRoutine: number;
 }
 
 interface TextRow extends StatementId {
@@ -31,6 +32,7 @@ export class StatementHistory {
   /** The last event that was counted, by thread. */
   #seen = new Map<number, number>();
   #sinceUs = 0;
+  #inRoutines = new Map<string, StatementDelta>();
 
   constructor(connections: MysqlConnections, sessions: ObservedSessions, evidence: StatementEvidence) {
     this.#connections = connections;
@@ -56,6 +58,13 @@ export class StatementHistory {
     await this.#learn([...fresh.values()]);
   }
 
+  /** What was seen inside of stored routines since the last call: the server counts it under no digest. */
+  take(): StatementDelta[] {
+    const taken = [...this.#inRoutines.values()];
+    this.#inRoutines = new Map();
+    return taken;
+  }
+
   /** Forgets what the server forgot when it restarted, or where nothing ran for long. */
   prune(): void {
     for (const threadId of this.#seen.keys()) {
@@ -76,9 +85,17 @@ export class StatementHistory {
         this.#evidence.countOwn(event);
         continue;
       }
-      this.#evidence.count(event, owner.vm, stands * Math.max(1, event.accesses));
+      const accesses = stands * Math.max(1, event.accesses);
+      if (event.inRoutine === 1) this.#takeInRoutine(event, owner.vm, accesses);
+      else this.#evidence.count(event, owner.vm, accesses);
       if (!this.#evidence.knowsText(event)) fresh.set(statementKey(event), event);
     }
+  }
+
+  #takeInRoutine({ database, queryId }: StatementId, vm: string, accesses: number): void {
+    const key = `${vm} ${statementKey({ database, queryId })}`;
+    const sum = (this.#inRoutines.get(key)?.accesses ?? 0) + accesses;
+    this.#inRoutines.set(key, { database, queryId, accesses: sum, vm, coarse: true });
   }
 
   async #learn(fresh: readonly EventRow[]): Promise<void> {

@@ -119,7 +119,7 @@ class MysqlObserver implements Observer {
   }
 
   async #deltas(sight: Sight, windowMs: number): Promise<StatementDelta[] | undefined> {
-    const coarse = this.#processes.take();
+    const coarse = [...this.#processes.take(), ...this.#history.take()];
     if (sight === 'processes') return coarse;
     const counted = await this.#counts.deltas({
       sessions: this.#sessions,
