@@ -1,6 +1,7 @@
 import { describeError, ForewarmError } from '../../lib/errors.ts';
 import type { Finding } from '../engine.ts';
 import type { MysqlConnections } from './connections.ts';
+import { missingConsumers } from './consumers.ts';
 import { isAllowed, readPrivileges } from './privileges.ts';
 import { readReplication } from './replication.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
@@ -9,7 +10,6 @@ import type { Dialect } from './versions.ts';
 const settingsStatement = sqlStatement('check-settings');
 const databasesStatement = sqlStatement('databases');
 const sizesStatement = sqlStatement('index-sizes');
-const historyStatement = sqlStatement('check-history');
 
 interface Settings {
   readonly performanceSchema: number | string;
@@ -31,7 +31,8 @@ export async function check(connections: MysqlConnections): Promise<Finding[]> {
       clockFinding(clockMs),
       ...(settings === undefined ? [] : settingFindings(settings, dialect)),
       ...(await databaseFindings(connections)),
-      ...(await privilegeFindings(connections, dialect, Number(settings?.performanceSchema) === 1)),
+      ...(await privilegeFindings(connections, dialect)),
+      ...(Number(settings?.performanceSchema) === 1 ? [await statementFinding(connections)] : []),
     ];
   } catch (error) {
     const hint = error instanceof ForewarmError ? error.hint : undefined;
@@ -112,6 +113,32 @@ async function databaseFindings(connections: MysqlConnections): Promise<Finding[
   });
 }
 
+async function statementFinding(connections: MysqlConnections): Promise<Finding> {
+  const subject = 'statements';
+  let missing: readonly string[] = [];
+  const allowed = await isAllowed(async () => {
+    missing = await missingConsumers(connections);
+  });
+  if (!allowed) {
+    return {
+      level: 'fault',
+      subject,
+      message: 'without SELECT on performance_schema what a VM reads is not known',
+      remedy: 'GRANT SELECT ON performance_schema.* TO forewarm; -- on the primary',
+    };
+  }
+  if (missing.length === 0) return ok(subject, 'statements of sessions are seen');
+  const names = missing.map((name) => `'${name}'`).join(', ');
+  return {
+    level: 'warning',
+    subject,
+    message: `consumers of performance_schema are off (${missing.join(', ')}): what a VM reads is told coarsely`,
+    remedy:
+      `UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME IN (${names});` +
+      '\nand performance_schema_consumer_NAME = ON for each in the configuration, for the next start',
+  };
+}
+
 interface Need {
   readonly subject: string;
   readonly level: Finding['level'];
@@ -120,11 +147,7 @@ interface Need {
   readonly remedy: string;
 }
 
-async function privilegeFindings(
-  connections: MysqlConnections,
-  dialect: Dialect,
-  hasStatistics: boolean,
-): Promise<Finding[]> {
+async function privilegeFindings(connections: MysqlConnections, dialect: Dialect): Promise<Finding[]> {
   const privileges = await readPrivileges(connections);
   const may = (statement: SqlStatement, params: readonly unknown[] = []) =>
     isAllowed(() => connections.query(statement, params));
@@ -176,18 +199,6 @@ async function privilegeFindings(
       },
     ],
   ];
-  if (hasStatistics) {
-    needs.push([
-      await may(historyStatement),
-      {
-        subject: 'statements',
-        level: 'fault',
-        has: 'statements of sessions are seen',
-        lacks: 'without SELECT on performance_schema what a VM reads is not known',
-        remedy: 'GRANT SELECT ON performance_schema.* TO forewarm; -- on the primary',
-      },
-    ]);
-  }
   return needs.map(([holds, need]) => {
     const stopped = need.subject === 'replication' && replication.replica && !replication.running;
     if (holds) return { level: stopped ? 'fault' : 'ok', subject: need.subject, message: need.has };

@@ -4,6 +4,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Observation, Observer } from '../engine.ts';
 import { Catalog } from './catalog.ts';
 import type { MysqlConnections } from './connections.ts';
+import { missingConsumers } from './consumers.ts';
 import { StatementEvidence } from './evidence.ts';
 import { Explanations } from './explanations.ts';
 import { StatementHistory } from './history.ts';
@@ -18,16 +19,6 @@ import type { StatementDelta } from './statement.ts';
 import { StatementCounts } from './statement-counts.ts';
 
 const serverStatement = sqlStatement('observer-server');
-const consumersStatement = sqlStatement('statement-consumers');
-
-/** Without the current statement, MariaDB keeps no history of it, and does not count it where it was prepared. */
-const historyNeeds = [
-  'global_instrumentation',
-  'thread_instrumentation',
-  'events_statements_current',
-  'events_statements_history',
-  'statements_digest',
-];
 
 export interface MysqlObserverOptions {
   readonly vms: readonly VmRule[];
@@ -158,7 +149,7 @@ class MysqlObserver implements Observer {
       user: string;
     }>(serverStatement);
     this.#catalog.foldsNames = Number(row?.foldsNames) > 0;
-    const sight = Number(row?.performanceSchema) === 1 ? await this.#sightOfSchema() : 'processes';
+    const sight = await this.#sightOf(Number(row?.performanceSchema) === 1);
     if (this.#server?.sight !== sight) {
       this.#options.logger.info({ replica: this.#connections.replica, sight }, 'how statements are seen');
     }
@@ -166,9 +157,8 @@ class MysqlObserver implements Observer {
     return this.#server;
   }
 
-  async #sightOfSchema(): Promise<Sight> {
-    const rows = await this.#connections.query<{ name: string }>(consumersStatement);
-    const enabled = new Set(rows.map((row) => row.name));
-    return historyNeeds.every((name) => enabled.has(name)) ? 'history' : 'threads';
+  async #sightOf(performanceSchema: boolean): Promise<Sight> {
+    if (!performanceSchema) return 'processes';
+    return (await missingConsumers(this.#connections)).length === 0 ? 'history' : 'threads';
   }
 }
