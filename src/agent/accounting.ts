@@ -33,6 +33,7 @@ export class Accounting {
     await systemClock.sleep(start.atMs + this.#windowMs - systemClock.monotonicMs(), stop);
     const end = await this.#look();
     const after = await this.#heats(situation);
+    const { tells } = this.#run.parts.engine;
     const hits = end.counters.blocksHit - start.counters.blocksHit;
     // Shares of statements that several VMs run are fractions.
     const blocksRead = Math.round(end.counters.blocksRead - start.counters.blocksRead);
@@ -40,8 +41,8 @@ export class Accounting {
     const precision = before === null || after === null ? null : precisionOf(before, after);
     return {
       windowMs: Math.round(end.atMs - start.atMs),
-      blocksRead,
-      ...(accesses > 0 ? { hitRatio: Math.max(0, hits / accesses) } : {}),
+      ...(tells.readsOfVms ? { blocksRead } : {}),
+      ...(tells.readsOfVms && accesses > 0 ? { hitRatio: Math.max(0, hits / accesses) } : {}),
       ...(precision === null ? {} : { precision }),
     };
   }
@@ -52,8 +53,9 @@ export class Accounting {
     return { atMs: systemClock.monotonicMs(), counters: profiles.counters(this.#run.record.vm) };
   }
 
-  /** The heat of the work set's blocks here, relation by relation; null when the pool cannot be seen. */
+  /** The heat of the work set's blocks here, relation by relation; null when it cannot be seen. */
   async #heats({ matches }: Situation): Promise<BlockRanges[] | null> {
+    if (!this.#run.parts.engine.tells.heatOfBlocks) return null;
     const locals = matches.flatMap(({ local }) => (local === undefined ? [] : [local]));
     const pool = await this.#run.parts.engine.poolState(locals).catch(() => null);
     if (pool === null || !pool.known) return null;

@@ -145,6 +145,12 @@ export interface Finding {
 /** One database server, seen by the agent beside it. Rejects with ForewarmError; every statement is bounded. */
 export interface Engine {
   readonly kind: EngineKind;
+  readonly tells: {
+    /** Which of a VM's accesses went to the disk; else all count as hits. */
+    readonly readsOfVms: boolean;
+    /** How often single blocks are used; else their heat does not rise. */
+    readonly heatOfBlocks: boolean;
+  };
   /** Reads version, pool and capabilities anew; also after the server came back. */
   identify(): Promise<ServerIdentity>;
   health(): Promise<ServerHealth>;

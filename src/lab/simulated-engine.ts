@@ -20,6 +20,7 @@ const blockBytes = 8192;
  */
 export class SimulatedEngine implements Engine {
   readonly kind = 'postgres' as const;
+  readonly tells = { readsOfVms: true, heatOfBlocks: true };
   readonly #options: Required<SimulatedEngineOptions>;
   #resident = new Map<string, BlockRanges>();
   #disk: Promise<void> = Promise.resolve();

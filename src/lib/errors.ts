@@ -10,7 +10,8 @@ export const errorCodes = {
   broker_no_jetstream: 'NATS answers without JetStream; start it with `-js` or a jetstream block.',
   broker_denied: 'NATS refused the credentials or a subject; check nats.creds and the account permissions.',
   database_unreachable: 'The database does not answer; check database.url and that the server runs.',
-  database_denied: 'The database refused the role or a privilege; run sql/postgres/setup.sql.',
+  database_denied:
+    'The database refused the role or a privilege; run setup.sql of sql/postgres or sql/mysql.',
   statement_timeout:
     'A statement took longer than database.statementTimeout, or a lock was not had; raise it or lighten the server.',
   database_unsupported: 'The database server is too old or of an engine that Forewarm does not know.',

@@ -30,6 +30,7 @@ export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options
   const identity = () => known ?? identifyAnew();
   return {
     kind,
+    tells: { readsOfVms: false, heatOfBlocks: false },
     identify: identifyAnew,
     health: () => health.read(),
     observer: createMysqlObserver(connections, options),

@@ -26,6 +26,7 @@ export function createPostgresEngine(options: EngineOptions): Engine {
   const identity = () => known ?? identifyAnew();
   return {
     kind: 'postgres',
+    tells: { readsOfVms: true, heatOfBlocks: true },
     identify: identifyAnew,
     health: () => health.read(),
     observer: createPostgresObserver(connections, options),
