@@ -1,6 +1,7 @@
 import mysql from 'mysql2/promise';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { EngineOptions } from '../engine.ts';
 import { classify, leavesSessionUsable, numberOf } from './error-numbers.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
 import { type Dialect, type ServerVersion, versionOf } from './versions.ts';
@@ -10,14 +11,7 @@ const versionStatement = sqlStatement('version');
 /** What a connection is for. Each has its own few, so that a long read never delays a sample. */
 export type Purpose = 'observe' | 'walk' | 'warm' | 'admit' | 'cancel';
 
-export interface ConnectionsOptions {
-  readonly replica: string;
-  /** Connection string; a secret. */
-  readonly url: string;
-  readonly databases: readonly string[];
-  readonly statementTimeoutMs: number;
-  readonly logger: Logger;
-}
+export type ConnectionsOptions = Omit<EngineOptions, 'vms'>;
 
 export interface QueryOptions {
   readonly purpose?: Purpose;

@@ -1,9 +1,10 @@
 import type { Engine, EngineKind, EngineOptions, LocalRelation } from '../engine.ts';
+import { remembered } from '../remembered.ts';
 import { Admission } from './admission.ts';
 import { check } from './check.ts';
 import { createMysqlConnections } from './connections.ts';
 import { HealthReader } from './health.ts';
-import { identify, type MysqlIdentity } from './identity.ts';
+import { identify } from './identity.ts';
 import { matchWorkSet } from './match.ts';
 import { indexNameOf } from './names.ts';
 import { createMysqlObserver } from './observer.ts';
@@ -18,26 +19,17 @@ export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options
   const admission = new Admission(connections, options.logger);
   const warmer = new Warmer(connections, admission);
   const health = new HealthReader(connections);
-  let known: Promise<MysqlIdentity> | undefined;
-  const identifyAnew = () => {
-    const reading = identify(connections);
-    known = reading;
-    reading.catch(() => {
-      if (known === reading) known = undefined;
-    });
-    return reading;
-  };
-  const identity = () => known ?? identifyAnew();
+  const identity = remembered(() => identify(connections));
   return {
     kind,
     tells: { readsOfVms: false, heatOfBlocks: false },
-    identify: identifyAnew,
+    identify: identity.anew,
     health: () => health.read(),
     observer: createMysqlObserver(connections, options),
     workSet: async (vm, relations, signal) =>
-      readWorkSet(connections, await identity(), { vm, relations, signal }),
+      readWorkSet(connections, await identity.get(), { vm, relations, signal }),
     match: async (workSet) => {
-      const { matches, indexes } = await matchWorkSet(connections, await identity(), workSet);
+      const { matches, indexes } = await matchWorkSet(connections, await identity.get(), workSet);
       for (const { local } of matches) {
         const name = local === undefined ? undefined : indexNameOf(local);
         const index = name === undefined ? undefined : indexes.get(storedKey(name));
@@ -46,7 +38,7 @@ export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options
       return matches;
     },
     poolState: async (relations) => {
-      const server = await identity();
+      const server = await identity.get();
       const pool = await readPoolState(connections, server, {
         relations,
         indexOf: (relation: LocalRelation) => warmer.indexOf(relation),

@@ -2,20 +2,14 @@ import pg from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { EngineOptions } from '../engine.ts';
 import { extensionsOf, type SqlStatement, withExtensionSchemas } from './sql.ts';
 import { classify, codeOf, isUndefinedObject, leavesSessionUsable } from './sqlstates.ts';
 
 /** What a connection is for. Each has its own few, so that a long read never delays a sample. */
 export type Purpose = 'observe' | 'walk' | 'warm' | 'cancel';
 
-export interface ConnectionsOptions {
-  readonly replica: string;
-  /** Connection string; a secret. */
-  readonly url: string;
-  readonly databases: readonly string[];
-  readonly statementTimeoutMs: number;
-  readonly logger: Logger;
-}
+export type ConnectionsOptions = Omit<EngineOptions, 'vms'>;
 
 export interface QueryOptions {
   readonly purpose?: Purpose;
