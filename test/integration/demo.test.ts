@@ -20,7 +20,7 @@ test('a small experiment moves the VM three times, and warms for it only', async
   const stages: string[] = [];
   try {
     const { document, runs } = await runExperiment({
-      ...{ owned, device: 'none', sharedBuffers: '48MB', tableMb: 32, neighbourTableMb: 8 },
+      ...{ owned, device: 'none', engine: 'postgres', poolMb: 48, tableMb: 32, neighbourTableMb: 8 },
       ...{ seed: 3, clientCount: 2, pace: { before: 300, after: 300 }, repetitions: 1, fillMs: 3_000 },
       onStage: ({ text }: Stage) => void stages.push(text),
     });
