@@ -60,8 +60,9 @@ async function demo(context: CommandContext, flags: DemoFlags): Promise<void> {
 function describeSettings(settings: DemoSettings): Record<string, string | number> {
   const { engine, poolMb, tableMb, neighbourTableMb, seed, clientCount, hotShare, hotPlace, pace } = settings;
   const database = databaseKinds[engine];
-  const share = `${hotShare * 100} %`;
-  const place = { scattered: `${share} of the table`, newest: `the newest ${share} of the table` }[hotPlace];
+  const share = `${hotShare * 100} % of the table`;
+  const place =
+    hotShare === 1 ? 'the whole table' : { scattered: share, newest: `the newest ${share}` }[hotPlace];
   return {
     servers: `a primary and two physical replicas, ${database.describePool(poolMb)} each`,
     data: `app1's table ${tableMb} MB, those of app2 and app3 ${neighbourTableMb} MB each, primary keys ${database.keyIncluded ? 'included' : 'besides'}`,

@@ -13,18 +13,18 @@ const common = {
   neighbourTableMb: 48,
   seed: 7,
   clientCount: 8,
-  hotShare: 0.4,
   fillMs: 7_000,
   repetitions: 1,
 } as const satisfies Partial<Settings>;
 
-/** InnoDB reads a page of 16 KiB an operation, 49 MB a second of the device: some 4 s for the work set. */
+/** InnoDB reads a page of 16 KiB an operation, 49 MB a second of the device: some 4 s for the table. */
 const innodb = {
   ...common,
-  poolMb: 512,
-  tableMb: 480,
-  hotPlace: 'newest',
-  pace: { before: 2_000, after: 2_000 },
+  poolMb: 384,
+  tableMb: 192,
+  hotShare: 1,
+  hotPlace: 'scattered',
+  pace: { before: 4_000, after: 4_000 },
 } as const satisfies Partial<Settings>;
 
 /** The demo's sizes: three servers below 2 GB of disk, three arms below two minutes. */
@@ -34,6 +34,7 @@ export const demoSettings: Readonly<Record<EngineKind, DemoSettings>> = {
     engine: 'postgres',
     poolMb: 256,
     tableMb: 320,
+    hotShare: 0.4,
     hotPlace: 'scattered',
     pace: { before: 5_000, after: 5_000 },
   },

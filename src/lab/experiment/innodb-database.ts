@@ -20,7 +20,7 @@ export function innodbKind(kind: MysqlKind): DatabaseKind {
     keyIncluded: true,
     rowsForTable: innodbRowsForTable,
     describePool: (poolMb) => `innodb_buffer_pool_size ${poolMb}M`,
-    startMs: (dataMb) => 8_000 + 60 * dataMb,
+    startMs: (dataMb) => 6_000 + 70 * dataMb,
     start: (options) => start(kind, options),
   };
 }
