@@ -1,4 +1,5 @@
 import { release } from 'node:os';
+import { databaseKinds } from '../lab/experiment/databases.ts';
 import { figureColumns } from '../lab/report/arms.ts';
 import { escapeMarkup, formatMegabytes } from '../lab/report/format.ts';
 import { renderReport } from '../lab/report/html.ts';
@@ -49,7 +50,7 @@ export function postgresResults(bench: PostgresBench) {
     at: new Date().toISOString(),
     versions: {
       forewarm: forewarmVersion,
-      postgres: experiment.serverVersion,
+      postgres: experiment.database.version,
       node: process.versions.node,
       kernel: release(),
     },
@@ -103,7 +104,7 @@ export function postgresReport(bench: PostgresBench): string {
       `<h2>From intent to ready</h2>${htmlTable(stepColumns, readyStepsOf(bench.experiment.runs))}`,
     ],
     settings: {
-      servers: `a primary and two physical replicas, shared_buffers ${settings.sharedBuffers} each`,
+      servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
       data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, primary keys besides`,
       'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and as fast as it goes after it, seed ${settings.seed}`,
       repetitions: `${settings.repetitions}, arms interleaved; figures are medians, plots the last repetition`,

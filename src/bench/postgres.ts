@@ -28,14 +28,14 @@ export interface PostgresBench {
 export function benchSettings(options: PostgresBenchOptions): PostgresBench['settings'] {
   const { device, quick, seed, repetitions } = options;
   return {
-    ...{ device, seed, clientCount: 8, neighbourTableMb: 48, agentLogLevel: 'debug' },
+    ...{ engine: 'postgres', device, seed, clientCount: 8, neighbourTableMb: 48, agentLogLevel: 'debug' },
     // As installed, for what watching costs.
     agentSettings: { observe: { interval: '1s', collect: '10s' } },
     // Held back before the switch: the source shares its processors with the target here. Free after it.
     pace: { before: 2_000 },
     ...(quick
-      ? { sharedBuffers: '256MB', tableMb: 320, fillMs: 7_000, repetitions: 1 }
-      : { sharedBuffers: '512MB', tableMb: benchTableMb, fillMs: 15_000, repetitions }),
+      ? { poolMb: 256, tableMb: 320, fillMs: 7_000, repetitions: 1 }
+      : { poolMb: 512, tableMb: benchTableMb, fillMs: 15_000, repetitions }),
   };
 }
 

@@ -30,6 +30,7 @@ export async function measureSourceCost(
 ): Promise<SourceCost> {
   const { pairs: count, windowMs } = options;
   const agent = site.agents.source;
+  const agentStat = `/proc/${agent.pid}/stat`;
   await goHome(site);
   site.mover.pace(undefined);
   await systemClock.sleep(2_000);
@@ -37,13 +38,13 @@ export async function measureSourceCost(
   let worked = 0;
   const on = async () => {
     worked += 1;
-    const sessions = await agentSessions(site);
-    const before = { agent: cpuMs(agent.pid), sessions: sumOf(sessions.map(cpuMs)) };
+    const sessions = await site.source.agentSessions();
+    const before = { agent: cpuMs(agentStat), sessions: sumOf(sessions.map(cpuMs)) };
     const [tps] = await Promise.all([
       windowTps(site, windowMs),
       ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
     ]);
-    used.agent += cpuMs(agent.pid) - before.agent;
+    used.agent += cpuMs(agentStat) - before.agent;
     used.sessions += sumOf(sessions.map(cpuMs)) - before.sessions;
     return tps;
   };
@@ -98,17 +99,10 @@ async function serveOnce(site: Site): Promise<void> {
   await fetchWorkSetBytes(site.broker.requests, replicas.source, request, 10_000);
 }
 
-async function agentSessions(site: Site): Promise<number[]> {
-  const rows = await site.source.query<{ pid: number }>(
-    "SELECT pid FROM pg_stat_activity WHERE usename = 'forewarm'",
-  );
-  return rows.map(({ pid }) => pid);
-}
-
-/** Processor time of a process until now, user and system, in ms; 0 when it is gone. */
-function cpuMs(pid: number): number {
+/** Processor time of a process or thread until now, by its `stat` file, user and system, in ms; 0 when it is gone. */
+function cpuMs(stat: string): number {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    const fields = readFileSync(stat, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
     // In ticks of 10 ms: the kernel's USER_HZ is 100 on every architecture that Node runs on.
     return (Number(fields[11]) + Number(fields[12])) * 10;
   } catch {

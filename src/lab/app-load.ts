@@ -1,6 +1,6 @@
-import pg, { escapeIdentifier } from 'pg';
 import { systemClock } from '../lib/clock.ts';
 import { retry } from '../lib/retry.ts';
+import { type AppClient, openAppClient } from './app-client.ts';
 import type { AppConfig, AppReport, Measure } from './app-messages.ts';
 import { LoadMeter } from './load-meter.ts';
 import { LoadPattern } from './load-pattern.ts';
@@ -17,12 +17,11 @@ export class AppLoad {
   readonly #report: (report: AppReport) => void;
   readonly #pattern: LoadPattern;
   readonly #meters = new Set<LoadMeter>();
-  readonly #statement: string;
   readonly #stop = new AbortController();
   /** One a worker; replaced as a whole by a switch. */
-  #clients: pg.Client[] = [];
+  #clients: AppClient[] = [];
   /** The last read of each connection; resolves when it has ended, well or not. */
-  readonly #inFlight = new WeakMap<pg.Client, Promise<void>>();
+  readonly #inFlight = new WeakMap<AppClient, Promise<void>>();
   #dsn: string;
   #resumed: Promise<void> = Promise.resolve();
   #resume: () => void = () => {};
@@ -35,7 +34,6 @@ export class AppLoad {
     this.#dsn = config.dsn;
     this.#maxTps = config.maxTps;
     this.#pattern = new LoadPattern(config.shape);
-    this.#statement = `SELECT count(*), max(filler) FROM ${escapeIdentifier(config.table)} WHERE id BETWEEN $1 AND $2`;
   }
 
   /** Connects, reads until `stop`, closes. Rejects when the first connections cannot be made. */
@@ -51,7 +49,7 @@ export class AppLoad {
     this.#nextTurnMs = systemClock.monotonicMs();
     await Promise.all(this.#clients.map((_, worker) => this.#work(worker)));
     clearInterval(timer);
-    await Promise.all(this.#clients.map(close));
+    await Promise.all(this.#clients.map((client) => client.close()));
   }
 
   /** Opens connections to the new server, swaps, and drains the old ones: no read is cut off. */
@@ -64,9 +62,9 @@ export class AppLoad {
     this.#clients = fresh;
     this.#dsn = dsn;
     this.measure(measures);
-    // pg's `end` cuts off a read that is in flight: wait for it first.
+    // To close a connection may cut off its read that is in flight.
     await Promise.all(old.map((client) => this.#inFlight.get(client)));
-    await Promise.all(old.map(close));
+    await Promise.all(old.map((client) => client.close()));
     this.#report({
       kind: 'switched',
       atMs,
@@ -132,8 +130,8 @@ export class AppLoad {
     }
   }
 
-  async #read(client: pg.Client): Promise<void> {
-    const read = client.query({ name: 'read', text: this.#statement, values: [...this.#pattern.next()] });
+  async #read(client: AppClient): Promise<void> {
+    const read = client.read(this.#pattern.next());
     const settled = read.then(
       () => {},
       () => {},
@@ -151,34 +149,25 @@ export class AppLoad {
     if (turnMs > nowMs) await systemClock.sleep(turnMs - nowMs, this.#stop.signal);
   }
 
-  async #replace(worker: number, broken: pg.Client): Promise<void> {
-    void close(broken);
-    const fresh = await retry(() => open(this.#config.vm, this.#dsn), {
+  async #replace(worker: number, broken: AppClient): Promise<void> {
+    void broken.close();
+    const fresh = await retry(() => this.#open(this.#dsn), {
       firstDelayMs: 50,
       maxDelayMs: 500,
       signal: this.#stop.signal,
     }).catch(() => undefined);
     if (fresh === undefined) return;
     // A switch came first: its connection stays.
-    if (this.#clients[worker] !== broken) await close(fresh);
+    if (this.#clients[worker] !== broken) await fresh.close();
     else this.#clients[worker] = fresh;
   }
 
-  #openAll(dsn: string): Promise<pg.Client[]> {
-    return Promise.all(Array.from({ length: this.#config.clientCount }, () => open(this.#config.vm, dsn)));
+  #openAll(dsn: string): Promise<AppClient[]> {
+    return Promise.all(Array.from({ length: this.#config.clientCount }, () => this.#open(dsn)));
   }
-}
 
-async function open(vm: string, dsn: string): Promise<pg.Client> {
-  const url = new URL(dsn);
-  url.username = vm;
-  url.searchParams.set('application_name', vm);
-  const client = new pg.Client({ connectionString: url.href, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
-}
-
-async function close(client: pg.Client): Promise<void> {
-  await client.end().catch(() => {});
+  #open(dsn: string): Promise<AppClient> {
+    const { vm, table } = this.#config;
+    return openAppClient({ dsn, vm, table });
+  }
 }

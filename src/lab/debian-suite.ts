@@ -31,7 +31,7 @@ export async function fetchFromDebianSuite(fetch: DebianFetch & { suite: string 
       'lab_unavailable',
       `could not fetch ${fetch.packages.join(', ')} of Debian ${fetch.suite} by apt-get`,
       {
-        hint: `Set up apt with a Debian archive that has ${fetch.suite}, or install the server and set the path of its binary.`,
+        hint: `Set up apt with a Debian archive that has ${fetch.suite}, or install the server and set the path of its binary (FOREWARM_MYSQL_BIN).`,
         cause: new AggregateError(failures),
       },
     );

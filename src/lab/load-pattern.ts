@@ -8,6 +8,8 @@ export interface LoadShape {
   readonly seed: number;
   /** Share of the table that is ever read. Default 1/3. */
   readonly hotShare?: number;
+  /** Where that share lies: `scattered` over the table, or the `newest` of its rows. Default `scattered`. */
+  readonly hotPlace?: 'scattered' | 'newest';
   /** Length of one hot range in blocks; neighbours may merge. Default 18. */
   readonly rangeBlockCount?: number;
   /** Exponent of the Zipf distribution of reads over the hot ranges; 0 is even. Default 0.7. */
@@ -20,8 +22,8 @@ export interface LoadShape {
 export type IdRange = readonly [from: number, to: number];
 
 /**
- * An endless, repeatable sequence of range reads: hot ranges lie scattered over the table, some are read
- * much more often than others, and within one every row is as likely.
+ * An endless, repeatable sequence of range reads: some of the hot ranges are read much more often than others,
+ * wherever they lie, and within one every row is as likely.
  */
 export class LoadPattern {
   readonly #random: () => number;
@@ -43,6 +45,7 @@ export class LoadPattern {
     this.#hotCount = Math.max(1, Math.round(rangeCount * (shape.hotShare ?? 1 / 3)));
     this.#order = Uint32Array.from({ length: rangeCount }, (_, index) => index);
     for (let index = rangeCount - 1; index > 0; index--) this.#swap(index, this.#below(index + 1));
+    if (shape.hotPlace === 'newest') this.#order = newestFirst(this.#order, this.#hotCount);
     this.#cumulative = new Float64Array(this.#hotCount);
     let sum = 0;
     for (let rank = 0; rank < this.#hotCount; rank++) {
@@ -92,6 +95,12 @@ export class LoadPattern {
     this.#order[left] = this.#order[right] ?? 0;
     this.#order[right] = kept;
   }
+}
+
+/** The `count` last ranges before all others; among themselves in the order that they had. */
+function newestFirst(order: Uint32Array, count: number): Uint32Array {
+  const isNew = (range: number) => range >= order.length - count;
+  return Uint32Array.from([...order.filter(isNew), ...order.filter((range) => !isNew(range))]);
 }
 
 /** Mulberry32: evenly spread numbers from 0 to 1, the same for the same seed. */

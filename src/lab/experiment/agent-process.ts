@@ -5,22 +5,22 @@ import { ForewarmError } from '../../lib/errors.ts';
 import { freePort } from '../free-port.ts';
 import type { NatsServer } from '../nats-server.ts';
 import type { OwnedChild, OwnedProcesses } from '../owned-processes.ts';
-import type { PostgresServer } from '../postgres-server.ts';
 import { until } from '../run.ts';
 import { siblingScript } from '../sibling-script.ts';
+import type { DatabaseServer } from './database.ts';
 
 export interface AgentProcessOptions {
   readonly owned: OwnedProcesses;
   readonly nats: NatsServer;
-  readonly server: PostgresServer;
-  /** VMs, each of which logs in with a role of its name. */
+  readonly server: Pick<DatabaseServer, 'name' | 'agentDatabase'>;
+  /** VMs, each of which logs in as a user of its name. */
   readonly vms: readonly string[];
   /** Over the lab's own settings, as in an agent's file. */
   readonly settings?: Readonly<Record<string, object>>;
   readonly logLevel?: string;
 }
 
-/** A `forewarm agent` process beside one server, with the role that setup.sql makes. */
+/** A `forewarm agent` process beside one server, as the user that setup.sql makes. */
 export class AgentProcess {
   readonly replica: string;
   readonly #child: OwnedChild;
@@ -42,7 +42,7 @@ export class AgentProcess {
     const config = {
       replica: server.name,
       nats: { url: nats.url },
-      database: { engine: 'postgres', url: server.url({ role: 'forewarm', applicationName: 'forewarm' }) },
+      database: server.agentDatabase,
       vms: vms.map((vm) => ({ vm, user: vm })),
       http: { listen: `127.0.0.1:${await freePort()}` },
       log: { level: options.logLevel ?? 'info' },

@@ -4,9 +4,9 @@ import { wireVersion } from '../../messages/names.ts';
 import type { MigrationRecord } from '../../messages/record.ts';
 import { isEnd } from '../../migration/transitions.ts';
 import type { LoadSample } from '../app-messages.ts';
-import type { PostgresServer } from '../postgres-server.ts';
 import { until } from '../run.ts';
-import { mapPool, residentBlocksOf } from './pool-map.ts';
+import type { DatabaseServer } from './database.ts';
+import { residentBlocksOf } from './pool-map.ts';
 import type { ArmName, ArmRun, Mark, MigrationEvidence, Stretch } from './result.ts';
 import type { Switched } from './route-follower.ts';
 import { replicas, type Site, tableOf, tables, vms } from './site.ts';
@@ -59,7 +59,7 @@ export async function runArm(site: Site, name: ArmName): Promise<ArmRun> {
 const settledBlocks = 8;
 
 /** Resolves when the mover finds all that it reads in that server's pool, or after `limitMs`. */
-export async function untilAllIsFound(site: Site, server: PostgresServer, limitMs: number): Promise<void> {
+export async function untilAllIsFound(site: Site, server: DatabaseServer, limitMs: number): Promise<void> {
   const endMs = systemClock.monotonicMs() + limitMs;
   let before = await site.moverMisses(server);
   for (let quiet = 0; quiet < 3 && systemClock.monotonicMs() < endMs; ) {
@@ -75,7 +75,7 @@ export async function untilAllIsFound(site: Site, server: PostgresServer, limitM
  * page cache is filled first, for on a slow disk that would take minutes.
  */
 async function warmByLoad(site: Site): Promise<void> {
-  await site.fillTargetPageCache();
+  await site.target.fillPageCache(tableOf(vms.mover));
   site.mover.pace(undefined);
   await go(site, replicas.target);
   await systemClock.sleep(2_000);
@@ -109,8 +109,8 @@ interface Warmed {
 /** Publishes the intent and waits for ready, as a hypervisor's hook would. */
 async function warmAhead(site: Site, id: string): Promise<Warmed> {
   const { broker, target, source } = site;
-  const [atSource, before] = await Promise.all([mapPool(source, tables), mapPool(target, tables)]);
-  const strangerBefore = await strangerReads(site);
+  const [atSource, before] = await Promise.all([source.map(tables), target.map(tables)]);
+  const strangerBefore = await target.reads(tableOf(vms.stayer));
   // To the agent the lab's walk of the pool is a resident's slow statement: it must have passed.
   await systemClock.sleep(1_500);
   const readsBefore = await site.targetReads();
@@ -137,8 +137,8 @@ async function warmAhead(site: Site, id: string): Promise<Warmed> {
     },
   );
   const readsAfter = await site.targetReads();
-  const after = await mapPool(target, tables);
-  const strangerAfter = await strangerReads(site);
+  const after = await target.map(tables);
+  const strangerAfter = await target.reads(tableOf(vms.stayer));
   const readyAtMs = Date.parse(record.readyAt ?? '');
   const counted = site.disk.counters() !== undefined;
   return {
@@ -178,16 +178,6 @@ async function arrive(site: Site, record: MigrationRecord | undefined): Promise<
     ...{ v: wireVersion, kind: 'arrived', id: record.id },
     at: new Date().toISOString(),
   });
-}
-
-/** Blocks of the VM that stays behind which the target has read since its start, hits included. */
-async function strangerReads(site: Site): Promise<number> {
-  const [row] = await site.target.query<{ blocks: string }>(
-    `SELECT coalesce(sum(heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0)), 0)::text AS blocks
-       FROM pg_statio_user_tables WHERE relname = $1`,
-    [tableOf(vms.stayer)],
-  );
-  return Number(row?.blocks ?? 0);
 }
 
 /** A migration that still accounts for itself would disturb the next arm. */

@@ -1,4 +1,12 @@
-import type { PostgresServer } from '../postgres-server.ts';
+/** How a product ranks the blocks of its pool, for the report. */
+export interface HeatScale {
+  /** From the coldest on; heat 1 is the first. */
+  readonly names: readonly string[];
+  /** The ranks in a sentence: "of the source's blocks of ... the target holds". */
+  readonly ranks: string;
+  /** What the ranks are and what Forewarm does with them: sentences. */
+  readonly explained: string;
+}
 
 /** Buffers of one relation in one server's pool. */
 export interface RelationMap {
@@ -6,9 +14,9 @@ export interface RelationMap {
   readonly kind: 'table' | 'index';
   readonly sizeBlocks: number;
   readonly residentBlocks: number;
-  /** Resident blocks by usage count, 0 to 5. */
+  /** Resident blocks by heat, from 0. */
   readonly blocksByHeat: readonly number[];
-  /** The relation cut into equal parts in block order: the mean heat of each, 0 (not there) to 5. */
+  /** The relation cut into equal parts in block order: the mean heat of each; 0 is "not there". */
   readonly strip: readonly number[];
   /** Heat of each resident block. */
   readonly heats: ReadonlyMap<number, number>;
@@ -19,63 +27,40 @@ export type PoolMap = readonly RelationMap[];
 
 const stripParts = 240;
 
-const statement = `
-WITH wanted AS (
-  SELECT c.oid, c.relname, c.relkind FROM pg_class c
-   WHERE c.oid = ANY (SELECT to_regclass(quote_ident(t)) FROM unnest($1::text[]) AS t)
-      OR c.oid IN (SELECT indexrelid FROM pg_index
-                    WHERE indrelid = ANY (SELECT to_regclass(quote_ident(t)) FROM unnest($1::text[]) AS t))
-)
-SELECT w.relname AS name, CASE w.relkind WHEN 'i' THEN 'index' ELSE 'table' END AS kind,
-       pg_relation_size(w.oid) / 8192 AS size,
-       coalesce(b.blocks, '{}') AS blocks, coalesce(b.heats, '{}') AS heats
-  FROM wanted w
-  LEFT JOIN LATERAL (
-    SELECT array_agg(relblocknumber::int4) AS blocks, array_agg(usagecount::int4) AS heats
-      FROM pg_buffercache
-     WHERE relfilenode = pg_relation_filenode(w.oid) AND relforknumber = 0
-       AND reldatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-  ) b ON true
- ORDER BY w.relname`;
-
-interface Row {
-  readonly name: string;
-  readonly kind: 'table' | 'index';
-  readonly size: string;
-  readonly blocks: readonly number[];
-  readonly heats: readonly number[];
-}
-
-/** Looks into a server's pool as its superuser; walks it once a relation. */
-export async function mapPool(server: PostgresServer, tables: readonly string[]): Promise<PoolMap> {
-  const rows = await server.query<Row & Record<string, unknown>>(statement, [[...tables]]);
-  return rows.map(({ name, kind, size, blocks, heats }) => {
-    const sizeBlocks = Number(size);
-    const sums = new Array<number>(stripParts).fill(0);
-    const blocksByHeat = new Array<number>(6).fill(0);
-    blocks.forEach((block, i) => {
-      const heat = heats[i] ?? 0;
-      blocksByHeat[heat] = (blocksByHeat[heat] ?? 0) + 1;
-      const part = Math.min(stripParts - 1, Math.floor((block * stripParts) / sizeBlocks));
-      // A block that nobody used lately is there all the same.
-      sums[part] = (sums[part] ?? 0) + Math.max(0.5, heat);
-    });
-    const partBlocks = Math.max(1, sizeBlocks / stripParts);
-    const strip = sums.map((sum) => Math.round((100 * sum) / partBlocks) / 100);
-    const known = new Map(blocks.map((block, i) => [block, heats[i] ?? 0]));
-    return { name, kind, sizeBlocks, residentBlocks: blocks.length, blocksByHeat, strip, heats: known };
+/** Draws one relation from its resident blocks and their heats, two lists of equal length. */
+export function relationMap(
+  relation: Pick<RelationMap, 'name' | 'kind' | 'sizeBlocks'>,
+  resident: {
+    readonly blocks: readonly number[];
+    readonly heats: readonly number[];
+    readonly maxHeat: number;
+  },
+): RelationMap {
+  const { blocks, heats, maxHeat } = resident;
+  const sums = new Array<number>(stripParts).fill(0);
+  const blocksByHeat = new Array<number>(maxHeat + 1).fill(0);
+  blocks.forEach((block, i) => {
+    const heat = heats[i] ?? 0;
+    blocksByHeat[heat] = (blocksByHeat[heat] ?? 0) + 1;
+    const part = Math.min(stripParts - 1, Math.floor((block * stripParts) / relation.sizeBlocks));
+    // A block that nobody used lately is there all the same.
+    sums[part] = (sums[part] ?? 0) + Math.max(0.5, heat);
   });
+  const partBlocks = Math.max(1, relation.sizeBlocks / stripParts);
+  const strip = sums.map((sum) => Math.round((100 * sum) / partBlocks) / 100);
+  const known = new Map(blocks.map((block, i) => [block, heats[i] ?? 0]));
+  return { ...relation, residentBlocks: blocks.length, blocksByHeat, strip, heats: known };
 }
 
-/** The part of the source's blocks of each heat, 1 to 5, that the target holds; null where the source has none. */
+/** The part of the source's blocks of each heat from 1 on that the target holds; null where the source has none. */
 export function heldByHeat(source: RelationMap, target: RelationMap): (number | null)[] {
-  const all = new Array<number>(6).fill(0);
-  const held = new Array<number>(6).fill(0);
+  const all = new Array<number>(source.blocksByHeat.length).fill(0);
+  const held = [...all];
   for (const [block, heat] of source.heats) {
     all[heat] = (all[heat] ?? 0) + 1;
     if (target.heats.has(block)) held[heat] = (held[heat] ?? 0) + 1;
   }
-  return [1, 2, 3, 4, 5].map((heat) => (all[heat] ? (held[heat] ?? 0) / all[heat] : null));
+  return all.map((count, heat) => (count ? (held[heat] ?? 0) / count : null)).slice(1);
 }
 
 /** Resident blocks of a table and its indexes. */
@@ -85,7 +70,7 @@ export function residentBlocksOf(map: PoolMap, table: string): number {
     .reduce((sum, relation) => sum + relation.residentBlocks, 0);
 }
 
-/** The lab's tables have a primary key of the default name and no other index. */
+/** The lab's tables have a primary key of the default name, or none apart from their rows, and no other index. */
 export function belongsTo(relation: string, table: string): boolean {
   return relation === table || relation === `${table}_pkey`;
 }

@@ -1,6 +1,8 @@
 import { systemClock } from '../../lib/clock.ts';
 import { type DiskProfile, diskProfiles } from '../disk-profiles.ts';
 import { runArm, untilAllIsFound } from './arms.ts';
+import type { DatabaseKind } from './database.ts';
+import { databaseKinds } from './databases.ts';
 import type { ArmFigures, ArmName, ArmRun, DemoDocument, MigrationEvidence } from './result.ts';
 import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
 
@@ -24,7 +26,7 @@ export interface Experiment {
   readonly document: DemoDocument;
   readonly runs: readonly ArmRun[];
   readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
-  readonly serverVersion: string;
+  readonly database: Pick<DatabaseKind, 'title' | 'heat' | 'maxReadBytes'> & { readonly version: string };
 }
 
 /** All that is done, in order. */
@@ -80,23 +82,28 @@ export function lastMigration(runs: readonly ArmRun[]): MigrationEvidence | unde
 
 /**
  * The fastest that the work set's bytes can be had, in ms: by the profile's bandwidth where the disk is held
- * to it, else by the bandwidth that the agent learned.
+ * to it, as far as reads of at most `maxReadBytes` can use it, else by the bandwidth that the agent learned.
  */
 export function floorMsOf(
   device: { readonly profile: DiskProfile; readonly throttled: boolean },
   migration: MigrationEvidence | undefined,
+  maxReadBytes = Number.POSITIVE_INFINITY,
 ): number {
   const bytes = migration?.record.workSet?.bytes ?? 0;
   const limit = device.throttled ? diskProfiles[device.profile] : undefined;
-  const bytesPerSecond = limit?.bytesPerSecond ?? migration?.record.device?.bytesPerSecond;
+  const bytesPerSecond =
+    limit === undefined
+      ? migration?.record.device?.bytesPerSecond
+      : Math.min(limit.bytesPerSecond, limit.operationsPerSecond * maxReadBytes);
   return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
 }
 
 async function assemble(site: Site, runs: readonly ArmRun[]): Promise<Experiment> {
-  const { device } = site.options;
+  const { device, engine } = site.options;
+  const { title, heat, maxReadBytes } = databaseKinds[engine];
   const { throttled, reason, device: id } = site.disk;
   const workSet = lastMigration(runs)?.record.workSet;
-  const floorMs = floorMsOf({ profile: device, throttled }, lastMigration(runs));
+  const floorMs = floorMsOf({ profile: device, throttled }, lastMigration(runs), maxReadBytes);
   const byName: ArmName[] = ['cold', 'forewarm', 'warm'];
   return {
     document: {
@@ -111,7 +118,10 @@ async function assemble(site: Site, runs: readonly ArmRun[]): Promise<Experiment
     },
     runs,
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
-    serverVersion: site.cluster.binaries.version,
+    database: {
+      ...{ title, heat, version: site.database.version },
+      ...(maxReadBytes === undefined ? {} : { maxReadBytes }),
+    },
   };
 }
 

@@ -1,17 +1,16 @@
-import { createReadStream, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Broker, connectBroker } from '../../broker/broker.ts';
+import type { EngineKind } from '../../engines/engine.ts';
 import { silentLogger } from '../../lib/logger.ts';
-import { fillAppTables, rowsForTable } from '../app-data.ts';
 import { type AppVm, startAppVm } from '../app-vm.ts';
 import { type LimitedDisk, limitDisk } from '../disk.ts';
 import type { DiskProfile } from '../disk-profiles.ts';
+import type { LoadShape } from '../load-pattern.ts';
 import { startNats } from '../nats-server.ts';
 import { dropOsCache, residentBytes } from '../os-cache.ts';
 import type { OwnedProcesses } from '../owned-processes.ts';
-import { type PostgresCluster, startPostgresCluster } from '../postgres-cluster.ts';
-import type { PostgresServer, PostgresSettings } from '../postgres-server.ts';
 import { AgentProcess } from './agent-process.ts';
+import type { Database, DatabaseServer } from './database.ts';
+import { databaseKinds } from './databases.ts';
 import { RouteFollower } from './route-follower.ts';
 
 /** The VM that moves, one that stays at the source, and one that lives at the target. */
@@ -32,13 +31,14 @@ export interface Stage {
 
 /** How long a site takes to start: its data, then its processes. */
 export function startStages({
+  engine,
   tableMb,
   neighbourTableMb,
-}: Pick<SiteOptions, 'tableMb' | 'neighbourTableMb'>) {
+}: Pick<SiteOptions, 'engine' | 'tableMb' | 'neighbourTableMb'>) {
   return [
     {
       text: 'starting NATS, a primary and two replicas, loading data',
-      expectedMs: 3_000 + 16 * (tableMb + 2 * neighbourTableMb),
+      expectedMs: databaseKinds[engine].startMs(tableMb + 2 * neighbourTableMb),
     },
     { text: 'starting the agents and the application VMs', expectedMs: 3_000 },
   ] as const;
@@ -46,9 +46,10 @@ export function startStages({
 
 export interface SiteOptions {
   readonly owned: OwnedProcesses;
+  readonly engine: EngineKind;
   readonly device: DiskProfile;
-  /** As PostgreSQL takes it, e.g. `512MB`; of every server. */
-  readonly sharedBuffers: string;
+  /** Buffer pool of every server, in MB of 2^20 bytes. */
+  readonly poolMb: number;
   /** Size of the mover's table in MB of 2^20 bytes, its key not counted. */
   readonly tableMb: number;
   readonly neighbourTableMb: number;
@@ -56,11 +57,11 @@ export interface SiteOptions {
   readonly clientCount: number;
   /** Share of the mover's table that it reads; default 1/3. */
   readonly hotShare?: number;
+  /** Where that share lies; default `scattered`. */
+  readonly hotPlace?: NonNullable<LoadShape['hotPlace']>;
   /** Rates of the mover, in transactions a second: before a switch, and after it; as fast as it goes where left out. */
   readonly pace: { readonly before: number; readonly after?: number };
   readonly agentLogLevel?: string;
-  /** Of every server, over the lab's own. */
-  readonly serverSettings?: PostgresSettings;
   /** Sections of the agents' files, over the lab's own. */
   readonly agentSettings?: Readonly<Record<string, object>>;
   readonly onStage: (stage: Stage) => void;
@@ -72,7 +73,7 @@ const neighbourTps = 200;
 /** A primary, two replicas with an agent each, NATS, and three application VMs: all processes of their own. */
 export class Site {
   readonly options: SiteOptions;
-  readonly cluster: PostgresCluster;
+  readonly database: Database;
   readonly broker: Broker;
   readonly agents: { readonly source: AgentProcess; readonly target: AgentProcess };
   readonly mover: AppVm;
@@ -81,9 +82,9 @@ export class Site {
   readonly disk: LimitedDisk;
   readonly #stop = new AbortController();
 
-  private constructor(parts: Pick<Site, 'options' | 'cluster' | 'broker' | 'agents' | 'mover' | 'disk'>) {
+  private constructor(parts: Pick<Site, 'options' | 'database' | 'broker' | 'agents' | 'mover' | 'disk'>) {
     this.options = parts.options;
-    this.cluster = parts.cluster;
+    this.database = parts.database;
     this.broker = parts.broker;
     this.agents = parts.agents;
     this.mover = parts.mover;
@@ -91,7 +92,7 @@ export class Site {
     this.route = new RouteFollower({
       broker: this.broker,
       vm: this.mover,
-      dsnOf: (replica) => this.cluster.server(replica).url(),
+      dsnOf: (replica) => this.database.server(replica).url,
       signal: this.#stop.signal,
     });
   }
@@ -100,15 +101,15 @@ export class Site {
     const { owned, onStage } = options;
     const [loading, starting] = startStages(options);
     onStage(loading);
-    const [nats, cluster] = await Promise.all([startNats({ owned }), startServers(options)]);
+    const [nats, database] = await Promise.all([startNats({ owned }), startServers(options)]);
     onStage(starting);
-    const agentOf = (server: PostgresServer) =>
+    const agentOf = (server: DatabaseServer) =>
       AgentProcess.start({
         ...{ owned, nats, server, vms: Object.values(vms) },
         ...(options.agentLogLevel === undefined ? {} : { logLevel: options.agentLogLevel }),
         ...(options.agentSettings === undefined ? {} : { settings: options.agentSettings }),
       });
-    const [source, target] = [cluster.server(replicas.source), cluster.server(replicas.target)];
+    const [source, target] = [database.server(replicas.source), database.server(replicas.target)];
     const [broker, ofSource, ofTarget, mover] = await Promise.all([
       connectBroker({
         url: nats.url,
@@ -119,9 +120,9 @@ export class Site {
       }),
       agentOf(source),
       agentOf(target),
-      startVm(options, { vm: vms.mover, server: source, tableMb: options.tableMb }),
-      startVm(options, { vm: vms.stayer, server: source, tableMb: options.neighbourTableMb }),
-      startVm(options, { vm: vms.resident, server: target, tableMb: options.neighbourTableMb }),
+      startVm(options, vms.mover, source),
+      startVm(options, vms.stayer, source),
+      startVm(options, vms.resident, target),
     ]);
     const agents = { source: ofSource, target: ofTarget };
     await Promise.all([agents.source.answering(broker), agents.target.answering(broker)]);
@@ -131,17 +132,17 @@ export class Site {
       pids: pidsOf(target),
       dir: target.dataDir,
     });
-    const site = new Site({ options, cluster, broker, agents, mover, disk });
+    const site = new Site({ options, database, broker, agents, mover, disk });
     await site.route.start(replicas.source);
     return site;
   }
 
-  get source(): PostgresServer {
-    return this.cluster.server(replicas.source);
+  get source(): DatabaseServer {
+    return this.database.server(replicas.source);
   }
 
-  get target(): PostgresServer {
-    return this.cluster.server(replicas.target);
+  get target(): DatabaseServer {
+    return this.database.server(replicas.target);
   }
 
   /**
@@ -150,54 +151,28 @@ export class Site {
    */
   async coolTarget(): Promise<number | undefined> {
     const { target } = this;
-    await target.stop('fast');
+    await target.stop();
     await dropOsCache(target.dataDir);
     const residentAtStart = await residentBytes(target.dataDir);
     await target.start();
     for (const pid of pidsOf(target)) this.disk.add(pid);
-    await this.cluster.waitForReplay();
-    const table = tableOf(vms.resident);
-    await target.query(
-      `SELECT pg_prewarm(c) FROM unnest(ARRAY['${table}', '${table}_pkey']::regclass[]) AS c`,
-    );
+    await target.caughtUp();
+    await target.bringIn(tableOf(vms.resident));
     await this.agents.target.answering(this.broker);
     return residentAtStart;
   }
 
-  /**
-   * What the target has read from its disk. Where the kernel does not tell: what the mover's statements did not
-   * find in the pool, for the server's other counters come seconds late.
-   */
+  /** What the target has read from its disk. Where the kernel does not tell: what the mover did not find in the pool. */
   async targetReads(): Promise<{ readonly bytes: number; readonly operations: number | undefined }> {
     const counted = this.disk.counters();
     if (counted !== undefined) return counted;
-    const [row] = await this.target.query<{ blocks: string }>(
-      'SELECT coalesce(sum(shared_blks_read), 0)::text AS blocks FROM pg_stat_statements WHERE userid = $1::regrole',
-      [vms.mover],
-    );
-    return { bytes: Number(row?.blocks ?? 0) * 8192, operations: undefined };
+    const bytes = await this.target.missedBytes(vms.mover, tableOf(vms.mover));
+    return { bytes, operations: undefined };
   }
 
   /** Blocks of the mover's table and key that a server did not find in its pool, since its start. */
-  async moverMisses(server: PostgresServer): Promise<number> {
-    const [row] = await server.query<{ blocks: string }>(
-      'SELECT sum(heap_blks_read + coalesce(idx_blks_read, 0))::text AS blocks FROM pg_statio_user_tables WHERE relname = $1',
-      [tableOf(vms.mover)],
-    );
-    return Number(row?.blocks ?? 0);
-  }
-
-  /** Reads the target's files of the mover's table into the page cache, past the limit of its disk. */
-  async fillTargetPageCache(): Promise<void> {
-    const table = tableOf(vms.mover);
-    const rows = await this.target.query<{ path: string }>(
-      'SELECT pg_relation_filepath(c) AS path FROM unnest(ARRAY[$1, $2]::regclass[]) AS c',
-      [table, `${table}_pkey`],
-    );
-    for (const { path } of rows) {
-      const stream = createReadStream(join(this.target.dataDir, path), { highWaterMark: 1 << 20 });
-      for await (const _ of stream);
-    }
+  async moverMisses(server: DatabaseServer): Promise<number> {
+    return server.misses(tableOf(vms.mover));
   }
 
   async close(): Promise<void> {
@@ -206,53 +181,36 @@ export class Site {
   }
 }
 
-function pidsOf(server: PostgresServer): number[] {
+function pidsOf(server: DatabaseServer): number[] {
   return server.pid === undefined ? [] : [server.pid];
 }
 
-async function startServers(options: SiteOptions): Promise<PostgresCluster> {
-  const { owned, sharedBuffers, tableMb, neighbourTableMb } = options;
-  const cluster = await startPostgresCluster({
-    owned,
-    replicas: Object.values(replicas),
-    settings: {
-      io_max_combine_limit: '1MB',
-      shared_buffers: sharedBuffers,
-      max_wal_size: '256MB',
-      wal_keep_size: '64MB',
-    },
-    load: (client) =>
-      fillAppTables(
-        client,
-        Object.values(vms).map((vm) => ({
-          name: tableOf(vm),
-          rowCount: rowsForTable(vm === vms.mover ? tableMb : neighbourTableMb),
-        })),
-      ),
+function startServers(options: SiteOptions): Promise<Database> {
+  const { owned, engine, poolMb } = options;
+  return databaseKinds[engine].start({
+    ...{ owned, poolMb, replicas: Object.values(replicas) },
+    tables: Object.values(vms).map((vm) => ({ vm, name: tableOf(vm), sizeMb: sizeOf(options, vm) })),
   });
-  for (const vm of Object.values(vms)) await cluster.addRole(vm);
-  // As deep below the package's root from src/ as from dist/.
-  const setup = new URL('../../../sql/postgres/setup.sql', import.meta.url);
-  await cluster.primary.query(readFileSync(setup, 'utf8'));
-  await cluster.waitForReplay();
-  return cluster;
 }
 
-function startVm(
-  options: SiteOptions,
-  { vm, server, tableMb }: { vm: string; server: PostgresServer; tableMb: number },
-): Promise<AppVm> {
+function sizeOf({ tableMb, neighbourTableMb }: SiteOptions, vm: string): number {
+  return vm === vms.mover ? tableMb : neighbourTableMb;
+}
+
+function startVm(options: SiteOptions, vm: string, server: DatabaseServer): Promise<AppVm> {
+  const { engine, seed, clientCount, hotShare, hotPlace } = options;
   const moves = vm === vms.mover;
   return startAppVm(options.owned, {
     vm,
-    dsn: server.url(),
+    dsn: server.url,
     table: tableOf(vm),
     shape: {
-      rowCount: rowsForTable(tableMb),
-      seed: options.seed + Number(vm.slice(3)) - 1,
-      ...(moves && options.hotShare !== undefined ? { hotShare: options.hotShare } : {}),
+      rowCount: databaseKinds[engine].rowsForTable(sizeOf(options, vm)),
+      seed: seed + Number(vm.slice(3)) - 1,
+      ...(moves && hotShare !== undefined ? { hotShare } : {}),
+      ...(moves && hotPlace !== undefined ? { hotPlace } : {}),
     },
-    clientCount: moves ? options.clientCount : 2,
+    clientCount: moves ? clientCount : 2,
     ...(moves ? {} : { maxTps: neighbourTps }),
   });
 }

@@ -1,15 +1,17 @@
-import { heldByHeat, type PoolMap, type RelationMap } from '../experiment/pool-map.ts';
+import { type HeatScale, heldByHeat, type PoolMap, type RelationMap } from '../experiment/pool-map.ts';
 import type { MigrationEvidence } from '../experiment/result.ts';
 import { escapeMarkup, formatCount, formatPercent } from './format.ts';
 
-/** From "not there" over the source's heats 1 to 5. */
+/** From "not there" to the hottest. */
 const heatColors = ['#f1f3f6', '#fde3c8', '#fbbf85', '#f58e4a', '#e2571e', '#9c2c0a'] as const;
 
 const partWidth = 3;
 const stripHeight = 16;
 
 /** For each relation three strips, source, target before and after, and what of each heat the target holds. */
-export function renderHeatMaps({ maps }: MigrationEvidence): string {
+export function renderHeatMaps({ maps }: MigrationEvidence, scale: HeatScale): string {
+  const ranks = scale.names.length;
+  const drawn = (map: RelationMap) => strip(map, ranks);
   const names = maps.source.map(({ name }) => name).sort(byVmThenTable);
   const rows = names.map((name) => {
     const source = relation(maps.source, name);
@@ -18,16 +20,16 @@ export function renderHeatMaps({ maps }: MigrationEvidence): string {
     if (source === undefined || before === undefined || after === undefined) return '';
     const head = `<th rowspan="3" scope="rowgroup"><b>${escapeMarkup(name)}</b><br><span class="quiet">${source.kind}, ${formatCount(source.sizeBlocks)} blocks<br>${escapeMarkup(roleOf(name))}</span></th>`;
     return `<tbody>
-<tr>${head}<td>source</td><td>${strip(source)}</td><td class="n">${formatCount(source.residentBlocks)}</td>${'<td></td>'.repeat(5)}</tr>
-<tr><td>target before</td><td>${strip(before)}</td><td class="n">${formatCount(before.residentBlocks)}</td>${shares(source, before)}</tr>
-<tr><td>target warmed</td><td>${strip(after)}</td><td class="n">${formatCount(after.residentBlocks)}</td>${shares(source, after)}</tr>
+<tr>${head}<td>source</td><td>${drawn(source)}</td><td class="n">${formatCount(source.residentBlocks)}</td>${'<td></td>'.repeat(ranks)}</tr>
+<tr><td>target before</td><td>${drawn(before)}</td><td class="n">${formatCount(before.residentBlocks)}</td>${shares(source, before)}</tr>
+<tr><td>target warmed</td><td>${drawn(after)}</td><td class="n">${formatCount(after.residentBlocks)}</td>${shares(source, after)}</tr>
 </tbody>`;
   });
   return `<table class="heat">
-<thead><tr><th>relation</th><th>where</th><th>its blocks, first to last</th><th>blocks in<br>the pool</th><th colspan="5">of the source's blocks of heat 1 to 5<br>the target holds</th></tr></thead>
+<thead><tr><th>relation</th><th>where</th><th>its blocks, first to last</th><th>blocks in<br>the pool</th><th colspan="${ranks}">of the source's blocks of ${escapeMarkup(scale.ranks)}<br>the target holds</th></tr></thead>
 ${rows.join('\n')}
 </table>
-<p class="scale">${heatColors.map((color, heat) => `<span style="background:${color}"></span>${heat === 0 ? 'not in the pool' : `heat ${heat}`}`).join(' ')}</p>`;
+<p class="scale">${['not in the pool', ...scale.names].map((name, heat) => `<span style="background:${colorOf(heat, ranks)}"></span>${escapeMarkup(name)}`).join(' ')}</p>`;
 }
 
 function relation(map: PoolMap, name: string): RelationMap | undefined {
@@ -45,12 +47,12 @@ function roleOf(name: string): string {
 }
 
 /** Equal neighbours are drawn as one. */
-function strip({ strip: heats }: RelationMap): string {
+function strip({ strip: heats }: RelationMap, ranks: number): string {
   const rects: string[] = [];
   for (let start = 0; start < heats.length; ) {
-    const color = colorOf(heats[start] ?? 0);
+    const color = colorOf(heats[start] ?? 0, ranks);
     let end = start + 1;
-    while (end < heats.length && colorOf(heats[end] ?? 0) === color) end += 1;
+    while (end < heats.length && colorOf(heats[end] ?? 0, ranks) === color) end += 1;
     if (color !== heatColors[0]) {
       rects.push(
         `<rect x="${start * partWidth}" width="${(end - start) * partWidth}" height="${stripHeight}" fill="${color}"/>`,
@@ -62,8 +64,9 @@ function strip({ strip: heats }: RelationMap): string {
   return `<svg class="strip" viewBox="0 0 ${width} ${stripHeight}" preserveAspectRatio="none"><rect width="${width}" height="${stripHeight}" fill="${heatColors[0]}"/>${rects.join('')}</svg>`;
 }
 
-function colorOf(heat: number): string {
-  return heatColors[Math.min(5, Math.ceil(heat))] ?? heatColors[0];
+/** Of a mean heat on a scale of so many ranks. */
+function colorOf(heat: number, ranks: number): string {
+  return heatColors[Math.min(5, Math.ceil((heat * 5) / ranks))] ?? heatColors[0];
 }
 
 function shares(source: RelationMap, target: RelationMap): string {

@@ -57,11 +57,11 @@ ${experiment.device.throttled ? '' : `<p class="note"><b>The disk is not limited
 <div id="latency" class="chart"></div>
 <h2>Figures</h2>
 ${figureTable(experiment)}
-<p class="quiet">“Ready after” is the time from the published intent until the replica is warm; “floor” is the work set's bytes divided by the disk's bandwidth: no warming can be faster.</p>
+<p class="quiet">“Ready after” is the time from the published intent until the replica is warm; “floor” is the work set's bytes divided by the disk's bandwidth${floorLimit(experiment)}: no warming can be faster.</p>
 ${(options.sections ?? []).join('\n')}
 <h2>The work set before and after</h2>
-<p>What each server's buffer pool holds, relation by relation. The darker, the more often the server has used those blocks (PostgreSQL's usage count). Forewarm reads app1's blocks, and those only, into the target's pool, and gives them the heat that they have at the source.</p>
-${migration === undefined ? '<p>There was no migration.</p>' : renderHeatMaps(migration)}
+<p>What each server's buffer pool holds, relation by relation. ${escapeMarkup(experiment.database.heat.explained)}</p>
+${migration === undefined ? '<p>There was no migration.</p>' : renderHeatMaps(migration, experiment.database.heat)}
 <h2>Device and settings</h2>
 ${settingsTable(experiment, options.settings)}
 </main>
@@ -71,6 +71,12 @@ ${chartScript}</script>
 </body>
 </html>
 `;
+}
+
+/** What keeps the database from using the whole bandwidth. */
+function floorLimit({ database: { title, maxReadBytes }, device }: Experiment): string {
+  if (maxReadBytes === undefined || !device.throttled) return '';
+  return `, as far as ${escapeMarkup(title)} can use it with reads of ${formatCount(maxReadBytes / 1024)} KiB each`;
 }
 
 /** uPlot's file as text for a style or script element; it is a development dependency, beside the lab itself. */

@@ -62,13 +62,13 @@ export function renderPicture(experiment: Experiment): string {
 }
 
 /** One line on where the figures come from. */
-export function describeSetting({ document, device, serverVersion }: Experiment): string {
+export function describeSetting({ document, device, database }: Experiment): string {
   const { profile } = document.device;
   const disk = device.throttled
     ? `disk limited to ${deviceNames[profile]}`
     : "the machine's own disk, not limited";
   const workSet = `work set ${Math.round(document.workSet.bytes / 1e6)} MB`;
-  return `PostgreSQL ${serverVersion}, ${workSet}, ${disk}`;
+  return `${database.title} ${database.version}, ${workSet}, ${disk}`;
 }
 
 const deviceNames = {

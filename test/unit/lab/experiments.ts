@@ -1,4 +1,4 @@
-import type { PoolMap } from '../../../src/lab/experiment/pool-map.ts';
+import type { HeatScale, PoolMap } from '../../../src/lab/experiment/pool-map.ts';
 import type { ArmName, ArmRun } from '../../../src/lab/experiment/result.ts';
 import { type Experiment, medianFigures } from '../../../src/lab/experiment/run-experiment.ts';
 import type { MigrationRecord } from '../../../src/messages/record.ts';
@@ -46,6 +46,13 @@ const record: MigrationRecord = {
   warmed: { blocks: 1_250, bytesRead: 10_500_000, ms: 700, rounds: 1 },
 };
 
+/** A scale of five. */
+const heat: HeatScale = {
+  names: ['a', 'b', 'c', 'd', 'hottest'],
+  ranks: 'all heats',
+  explained: 'The darker, the hotter.',
+};
+
 /** One table whose first blocks are resident with these heats. */
 export function poolMap(heats: readonly number[]): PoolMap {
   const blocksByHeat = [0, 0, 0, 0, 0, 0];
@@ -74,6 +81,6 @@ export function experimentOf(runs: readonly ArmRun[]): Experiment {
     },
     runs,
     device: { throttled: true, id: '254:0' },
-    serverVersion: '18.4',
+    database: { title: 'PostgreSQL', version: '18.4', heat },
   };
 }

@@ -53,6 +53,16 @@ describe('LoadPattern', () => {
     expect(sorted[0]).toBeGreaterThan(20 * (sorted.at(-1) ?? 0));
   });
 
+  test('the newest rows alone are read where the load lies there, some of them far more often', () => {
+    const pattern = new LoadPattern({ ...shape, hotPlace: 'newest', hotShare: 0.25 });
+    const counts = rangesRead(pattern, 100_000, rangeRowCount);
+    const rangeCount = Math.floor(shape.rowCount / rangeRowCount);
+    expect(counts.size).toBe(pattern.hotRangeCount);
+    expect(Math.min(...counts.keys())).toBe(rangeCount - pattern.hotRangeCount);
+    const sorted = [...counts.values()].sort((a, b) => b - a);
+    expect(sorted[0]).toBeGreaterThan(10 * (sorted.at(-1) ?? 0));
+  });
+
   test('a shift replaces that share of the hot ranges', () => {
     const pattern = new LoadPattern({ ...shape, skew: 0 });
     const before = rangesRead(pattern, 50_000, rangeRowCount);

@@ -52,6 +52,14 @@ describe('figures', () => {
     expect(floorMsOf({ profile: 'gp3', throttled: false }, { ...migration!, record: learned })).toBe(10_000);
   });
 
+  test('the floor counts the operations where a read brings one page', () => {
+    const device = { profile: 'gp3', throttled: true } as const;
+    const bytesPerSecond = 3_000 * 16_384;
+    expect(floorMsOf(device, runs[1]?.migration, 16_384)).toBe(
+      Math.round((10_240_000 / bytesPerSecond) * 1000),
+    );
+  });
+
   test("what a target holds is told by the source's heat, not its own", () => {
     const [source] = poolMap([5, 5, 1, 3]);
     const [target] = poolMap([1, 1, 1]);
