@@ -2,19 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { EngineKind } from '../../src/engines/engine.ts';
 import { runExperiment } from '../../src/lab/experiment/run-experiment.ts';
 import type { Stage } from '../../src/lab/experiment/site.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
-
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync('/var/tmp/forewarm-test-');
-  // Servers run as another user when the test is root.
-  chmodSync(dir, 0o755);
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 interface Small {
   readonly engine: EngineKind;
@@ -30,7 +22,8 @@ const small: readonly Small[] = [
   { engine: 'mariadb', blockBytes: 16_384, poolMb: 64, hotShare: 1, openingReads: 4 },
 ];
 
-test.each(small)(
+// Most of the time they wait: side by side they take as long as one.
+test.concurrent.each(small)(
   'a small experiment on $engine moves the VM three times, and warms for it only',
   async ({ blockBytes, openingReads, ...sizes }) => {
     const owned = new OwnedProcesses({ handleSignals: false });
@@ -88,6 +81,10 @@ test('an engine that is not known is refused, with those that are', async () => 
 });
 
 test('Ctrl-C ends the demo and leaves nothing behind', async () => {
+  const dir = mkdtempSync('/var/tmp/forewarm-test-');
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  // Servers run as another user when the test is root.
+  chmodSync(dir, 0o755);
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', 'src/cli.ts', 'demo', '--out', join(dir, 'report.html')],
