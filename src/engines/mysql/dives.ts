@@ -1,5 +1,5 @@
 import type { MysqlConnections } from './connections.ts';
-import { prefixCondition, rangeCondition } from './key-range.ts';
+import { prefixCondition } from './key-range.ts';
 import type { Dives } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
@@ -33,19 +33,29 @@ export function createDives(connections: MysqlConnections, index: StoredIndex): 
     );
     return rows[0]?.value;
   };
+  const estimate = async (where: string, values: readonly KeyValue[]): Promise<number> => {
+    const text = `EXPLAIN SELECT COUNT(*) FROM ${fromIndex(index)} WHERE ${where}`;
+    const rows = await connections.session({ purpose: 'walk' }, (session) =>
+      session.run<{ rows: number | string | null }>(text, values),
+    );
+    return Number(rows[0]?.rows ?? 0);
+  };
   return {
     least: (prefix, from) =>
       from === undefined
         ? edge({ prefix, direction: 'ASC', more: 'IS NOT NULL', values: [] })
         : edge({ prefix, direction: 'ASC', more: from.exclusive ? '> ?' : '>= ?', values: [from.value] }),
     greatest: (prefix) => edge({ prefix, direction: 'DESC', more: 'IS NOT NULL', values: [] }),
-    rows: async (lower, upper) => {
-      const where = rangeCondition(columns, lower, upper.length === 0 ? 'end' : upper);
-      const text = `EXPLAIN SELECT COUNT(*) FROM ${fromIndex(index)} WHERE ${where.text}`;
-      const rows = await connections.session({ purpose: 'walk' }, (session) =>
-        session.run<{ rows: number | string | null }>(text, where.values),
-      );
-      return Number(rows[0]?.rows ?? 0);
+    rows: async (prefix, low, high) => {
+      const column = quoteIdentifier(columns[prefix.length]!);
+      const where = prefixCondition(columns, prefix);
+      const end = high === undefined ? '' : ` AND ${column} < ?`;
+      return estimate(`${where.text} AND ${column} >= ?${end}`, [
+        ...where.values,
+        low,
+        ...(high === undefined ? [] : [high]),
+      ]);
     },
+    allRows: () => estimate('TRUE', []),
   };
 }

@@ -14,31 +14,36 @@ export interface Dives {
     from?: { readonly value: KeyValue; readonly exclusive: boolean },
   ): Promise<KeyValue | undefined>;
   greatest(prefix: Key): Promise<KeyValue | undefined>;
-  /** Estimated rows with lower <= key < upper; an empty key is no bound. */
-  rows(lower: Key, upper: Key): Promise<number>;
+  /** Estimated rows under a prefix whose next column is `low` or more, and less than `high` where given. */
+  rows(prefix: Key, low: KeyValue, high: KeyValue | undefined): Promise<number>;
+  /** Estimated rows of the whole index. */
+  allRows(): Promise<number>;
 }
 
-/** A stretch of the index between two keys that differ in their last column. */
-interface Node {
+/** A stretch of the index: the rows under a prefix whose next column is `low` or more. */
+interface Stretch {
   readonly prefix: Key;
   readonly low: KeyValue;
   /** Undefined: to the end of the prefix. */
   readonly high: KeyValue | undefined;
   /** For interpolation alone. */
   readonly towards: KeyValue;
-  /** Where it begins and ends, as parts of the whole index. */
-  readonly from: number;
-  readonly to: number;
   readonly rows: number;
 }
 
-interface Narrowed {
-  /** The part that holds the place; undefined where nothing is left of it. */
-  readonly node: Node | undefined;
-  readonly cut: { readonly key: Key; readonly place: number };
+/** A stretch with its places, as parts of the whole index. */
+interface Node extends Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
 const maxDescents = 12;
+/**
+ * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
+ * enough are all estimated alike: of the first division none is longer than this part of the table.
+ */
+const longest = 0.2;
+const maxDivisions = 24;
 
 /**
  * Turns places in an index (0 to 1, in key order) into keys, without reading what lies between. Places are
@@ -49,7 +54,7 @@ export class KeySpace {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
   readonly #bounds = new Map<number, Promise<Bound>>();
-  #root: Promise<Node | undefined> | undefined;
+  #nodes: Promise<readonly Node[]> | undefined;
 
   /** `types`: of the index's columns that can bound a range, from the first on. */
   constructor(dives: Dives, types: readonly ValueType[]) {
@@ -70,66 +75,96 @@ export class KeySpace {
   }
 
   async #find(place: number, tolerance: number): Promise<Bound> {
-    this.#root ??= this.#rootNode();
-    this.#root.catch(() => {
-      this.#root = undefined;
+    this.#nodes ??= this.#divide();
+    this.#nodes.catch(() => {
+      this.#nodes = undefined;
     });
-    let node = await this.#root;
+    const nodes = await this.#nodes;
+    let node = nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
     if (node === undefined) return 'end';
-    let best = { key: [...node.prefix, node.low] as Key, off: place };
+    let best = { key: keyOf(node), off: Math.abs(place - node.from) };
     for (let descent = 0; descent < maxDescents && best.off > tolerance; descent++) {
+      const width = node.to - node.from;
+      const wanted = Math.min(0.98, Math.max(0.02, (place - node.from) / width));
       // Interpolation alone closes in from one side where keys are skewed.
-      const next: Narrowed | undefined = await this.#narrow(node, place, descent % 3 === 2 ? 0.5 : undefined);
-      if (next === undefined) break;
-      const off = Math.abs(next.cut.place - place);
-      if (off < best.off) best = { key: next.cut.key, off };
-      if (next.node === undefined) break;
-      node = next.node;
+      const parts = await this.#cut(node, descent % 3 === 2 ? 0.5 : wanted);
+      if (parts === undefined || width <= 0) break;
+      const placed: readonly Node[] = placeAll(parts, node);
+      node = placed.find(({ to }) => to >= place) ?? placed.at(-1)!;
+      for (const part of placed) {
+        const off = Math.abs(part.from - place);
+        if (off < best.off) best = { key: keyOf(part), off };
+      }
     }
     return best.key;
   }
 
-  async #rootNode(): Promise<Node | undefined> {
-    return this.#nodeUnder([], { from: 0, to: 1, rows: await this.#dives.rows([], []) });
+  /** The whole index in stretches whose estimates can be held against each other. */
+  async #divide(): Promise<readonly Node[]> {
+    const all = await this.#dives.allRows();
+    const whole = await this.#under([], all);
+    let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
+    const finished = new Set<Stretch>();
+    for (let division = 0; division < maxDivisions; division++) {
+      const long = stretches.find((one) => !finished.has(one) && one.rows > all * longest);
+      if (long === undefined) break;
+      const parts = await this.#cut(long, 0.5);
+      if (parts === undefined) finished.add(long);
+      else stretches = stretches.flatMap((one) => (one === long ? parts : [one]));
+    }
+    return placeAll(stretches, { from: 0, to: 1 });
   }
 
-  async #nodeUnder(
-    prefix: Key,
-    { from, to, rows }: Pick<Node, 'from' | 'to' | 'rows'>,
-  ): Promise<Node | undefined> {
+  async #under(prefix: Key, rows: number): Promise<Stretch | undefined> {
     if (prefix.length >= this.#types.length) return undefined;
     const low = await this.#dives.least(prefix);
     const towards = await this.#dives.greatest(prefix);
     if (low === undefined || towards === undefined) return undefined;
-    return { prefix, low, high: undefined, towards, from, to, rows };
+    return { prefix, low, high: undefined, towards, rows };
   }
 
-  /** Cuts the node near the place, or at `at` of its keys; undefined where it cannot be divided further. */
-  async #narrow(node: Node, place: number, at?: number): Promise<Narrowed | undefined> {
-    const { prefix, low, high, towards, from, to } = node;
-    const type = this.#types[prefix.length]!;
-    const wanted = at ?? Math.min(0.98, Math.max(0.02, (place - from) / (to - from)));
-    const guess = interpolate(type, low, towards, wanted);
+  /** The stretch cut at `at` of its keys, or seen by its next column; undefined where it cannot be divided further. */
+  async #cut(stretch: Stretch, at: number): Promise<readonly Stretch[] | undefined> {
+    const { prefix, low, high, towards } = stretch;
+    const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
     let cut =
       guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
     if (cut === undefined || same(cut, low) || (high !== undefined && same(cut, high))) {
       cut = await this.#dives.least(prefix, { value: low, exclusive: true });
       // One value alone: the next column tells its rows apart.
       if (cut === undefined || (high !== undefined && same(cut, high))) {
-        const under = await this.#nodeUnder([...prefix, low], node);
-        return under && { node: under, cut: { key: [...under.prefix, under.low], place: from } };
+        const under = await this.#under([...prefix, low], stretch.rows);
+        return under && [under];
       }
     }
-    const left = await this.#dives.rows([...prefix, low], [...prefix, cut]);
-    const part = node.rows <= 0 ? 0.5 : Math.min(1, left / node.rows);
-    const middle = from + (to - from) * part;
-    const narrowed: Node =
-      middle <= place
-        ? { ...node, low: cut, from: middle, rows: Math.max(0, node.rows - left) }
-        : { ...node, high: cut, towards: cut, to: middle, rows: left };
-    const empty = narrowed.to <= narrowed.from;
-    return { node: empty ? undefined : narrowed, cut: { key: [...prefix, cut], place: middle } };
+    const [before, after] = await Promise.all([
+      this.#dives.rows(prefix, low, cut),
+      this.#dives.rows(prefix, cut, high),
+    ]);
+    return [
+      { ...stretch, high: cut, towards: cut, rows: before },
+      { ...stretch, low: cut, rows: after },
+    ];
   }
+}
+
+const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
+
+/** Side by side in these bounds, each as wide as its rows are of all. */
+function placeAll(
+  stretches: readonly Stretch[],
+  bounds: { readonly from: number; readonly to: number },
+): Node[] {
+  const total = stretches.reduce((sum, { rows }) => sum + rows, 0);
+  const width = bounds.to - bounds.from;
+  const placeOf = (index: number, rows: number) =>
+    bounds.from + width * (total > 0 ? rows / total : index / stretches.length);
+  let before = 0;
+  return stretches.map((stretch, index) => {
+    const from = placeOf(index, before);
+    before += stretch.rows;
+    return { ...stretch, from, to: placeOf(index + 1, before) };
+  });
 }
 
 function same(a: KeyValue, b: KeyValue): boolean {
