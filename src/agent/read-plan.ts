@@ -53,13 +53,13 @@ export async function readPlan(
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const { blockBytes } = context;
-  const gapsBy = gapChooser(segments, blockBytes);
+  const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): ReadStep<LocalRelation> | null => {
     const model = context.device.cuttingCost;
     const stepBytes = context.stepBytes / context.device.stepDivisor;
     const wantedBlocks = Math.max(1, Math.floor(stepBytes / blockBytes));
     const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
-    const next = nextStep(segments, cursor, { model, gaps: gapsBy(model), blockBytes, limits });
+    const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;
     remainingBytes -= next.step.wantedBlocks * context.blockBytes;

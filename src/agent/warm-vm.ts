@@ -19,6 +19,8 @@ import { assess, carryHeat, type RoundContext, type Situation } from './warming-
 const sourceTimeoutMs = 10_000;
 /** Rounds of reading that follow each other at once; what they could not make resident will not stay. */
 const eagerRounds = 3;
+/** How long an arrival waits for what the VM touched last: its own first reads would be those. */
+const lastDeltaMs = 1_000;
 /** How long other migrations take to give back their part of the pool to a newcomer. */
 const provisionalPauseMs = 200;
 
@@ -105,7 +107,7 @@ async function rounds(
     if (!outOfDate) await systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
     outOfDate = false;
     if (stop.aborted) return null;
-    answer = await follow(() => ask(false), answer, { run, over: AbortSignal.any([stop, run.arrived]) });
+    answer = await follow(() => ask(false), answer, { run, stop });
     if (stop.aborted) return null;
   }
 }
@@ -184,23 +186,34 @@ function report(run: MigrationRun, answer: SourceAnswer, situation: Situation): 
   });
 }
 
-/** The source's newest work set; the last one while the source is away, for blocks beat a profile, or once it is `over`. */
+/** The source's newest work set; the last one while the source is away, for blocks beat a profile, or does not answer in time. */
 async function follow(
   ask: () => Promise<SourceAnswer>,
   last: SourceAnswer,
-  { run, over }: { readonly run: MigrationRun; readonly over: AbortSignal },
+  { run, stop }: { readonly run: MigrationRun; readonly stop: AbortSignal },
 ): Promise<SourceAnswer> {
-  if (over.aborted) return last;
+  if (stop.aborted || run.arrived.aborted) return last;
   const asked = ask().catch((error: unknown) => {
     const why = { error: (error as Error).message };
     run.logger.debug(why, 'the source did not answer; its last work set serves');
     return last;
   });
   // A source that is silent must hold up neither an arrival nor the end of the agent.
-  const ended = new Promise<SourceAnswer>((resolve) => {
-    over.addEventListener('abort', () => resolve(last), { once: true });
+  const settled = new AbortController();
+  const late = new Promise<SourceAnswer>((resolve) => {
+    const giveUp = () => resolve(last);
+    stop.addEventListener('abort', giveUp, { once: true, signal: settled.signal });
+    run.arrived.addEventListener(
+      'abort',
+      () => void systemClock.sleep(lastDeltaMs, settled.signal).then(giveUp),
+      {
+        once: true,
+        signal: settled.signal,
+      },
+    );
   });
-  const fresh = await Promise.race([asked, ended]);
+  const fresh = await Promise.race([asked, late]);
+  settled.abort();
   return fresh.origin === 'profile' && last.origin === 'agent' ? last : fresh;
 }
 

@@ -1,6 +1,6 @@
 import type { BlockRanges } from './block-ranges.ts';
 import { type DeviceCost, estimateMs } from './cost-model.ts';
-import { type GapRule, isBridged, secondPassByteMs } from './gaps.ts';
+import { secondPassByteMs } from './gaps.ts';
 
 /** Half-open block spans, flat: start0, end0, start1, end1, … */
 export type FlatSpans = readonly number[];
@@ -62,8 +62,8 @@ export interface ReadStep<R> {
 export interface StepContext {
   readonly model: DeviceCost;
   readonly blockBytes: number;
-  /** The gaps to read through, by the segment's number. */
-  readonly gaps: (segment: number) => GapRule;
+  /** The widest gap to read through, by the segment's number. */
+  readonly gapBlocks: (segment: number) => number;
   readonly limits?: StepLimits;
 }
 
@@ -82,7 +82,7 @@ export function nextStep<R>(
   const from = segments[segment];
   if (from === undefined) return null;
   const { model, blockBytes, limits = defaultStepLimits } = context;
-  const rule = context.gaps(segment);
+  const gapBlocks = context.gapBlocks(segment);
   const { starts, lengths } = from.ranges;
   const wanted: number[] = [];
   let wantedBlocks = 0;
@@ -93,7 +93,7 @@ export function nextStep<R>(
     const start = starts[range]! + offset;
     const gap = start - end;
     const adjacent = gap === 0;
-    const bridged = isBridged(rule, gap, start) ? gap : 0;
+    const bridged = gap <= gapBlocks ? gap : 0;
     const take = Math.min(lengths[range]! - offset, limits.wantedBlocks - wantedBlocks);
     const places = operations + (adjacent || bridged > 0 ? 0 : 1);
     const blocks = readBlocks + bridged + take;
@@ -113,7 +113,7 @@ export function nextStep<R>(
     range += 1;
     offset = 0;
   }
-  const shape = bridge(wanted, rule, { model, blockBytes });
+  const shape = bridge(wanted, gapBlocks, { model, blockBytes });
   const step = { relation: from.relation, tier: from.tier, wanted, wantedBlocks, ...shape };
   return {
     step: { ...step, bytes: (wantedBlocks + shape.bridgedBlocks) * blockBytes },
@@ -121,8 +121,8 @@ export function nextStep<R>(
   };
 }
 
-/** Joins what the rule bridges; the runs count only where any holds a gap. */
-function bridge(wanted: FlatSpans, rule: GapRule, by: { model: DeviceCost; blockBytes: number }) {
+/** Joins what lies no farther apart than the gap; the runs count only where any holds a gap. */
+function bridge(wanted: FlatSpans, gapBlocks: number, by: { model: DeviceCost; blockBytes: number }) {
   const { model, blockBytes } = by;
   const runs: number[] = [];
   let bridgedBlocks = 0;
@@ -131,7 +131,7 @@ function bridge(wanted: FlatSpans, rule: GapRule, by: { model: DeviceCost; block
     const [start, end] = [wanted[i]!, wanted[i + 1]!];
     wantedBlocks += end - start;
     const gap = start - (runs.at(-1) ?? Number.NEGATIVE_INFINITY);
-    if (isBridged(rule, gap, start)) {
+    if (gap <= gapBlocks) {
       bridgedBlocks += gap;
       runs[runs.length - 1] = end;
     } else runs.push(start, end);

@@ -41,27 +41,9 @@ export function countGaps(
   return { runs, blocks, byWidth };
 }
 
-/** Which gaps are read through. */
-export interface GapRule {
-  /** All up to this; 0: none is. */
+export interface GapChoice {
+  /** Gaps up to this are read through; 0: none is. */
   readonly gapBlocks: number;
-  /**
-   * And of those up to `blocks` this part, 0 to 1: where operations and bytes limit each by itself, a mixture
-   * uses both up.
-   */
-  readonly wider?: { readonly blocks: number; readonly part: number };
-}
-
-/** Whether the gap before a block is read through; of a part, gaps all over the relation are. */
-export function isBridged({ gapBlocks, wider }: GapRule, gap: number, start: number): boolean {
-  if (gap <= gapBlocks) return true;
-  return wider !== undefined && gap <= wider.blocks && scattered(start) < wider.part;
-}
-
-/** A number from 0 to 1 that differs from block to block (Knuth's multiplicative hash). */
-const scattered = (block: number): number => (Math.imul(block, 0x9e3779b1) >>> 0) / 2 ** 32;
-
-export interface GapChoice extends GapRule {
   readonly operations: number;
   readonly bytes: number;
   /** Second passes counted. */
@@ -87,41 +69,16 @@ export function priceGap(
 export function cheapestGap(cost: DeviceCost, gaps: GapCounts, blockBytes: number): GapChoice {
   let bridged = 0;
   let gapTotal = 0;
-  let narrower = priced(cost, gaps, { gapBlocks: 0, bridged, gapTotal, blockBytes });
-  let best = narrower;
+  let best = priced(cost, gaps, { gapBlocks: 0, bridged, gapTotal, blockBytes });
   for (let gapBlocks = 1; gapBlocks <= widestGapBlocks; gapBlocks++) {
     const count = gaps.byWidth[gapBlocks]!;
     if (count === 0) continue;
-    const choice = priced(cost, gaps, {
-      gapBlocks,
-      bridged: bridged + count,
-      gapTotal: gapTotal + count * gapBlocks,
-      blockBytes,
-    });
-    const part = evenPart(cost, narrower, choice);
-    if (part !== undefined) {
-      const mixed = priced(cost, gaps, {
-        gapBlocks: narrower.gapBlocks,
-        bridged: bridged + count * part,
-        gapTotal: gapTotal + count * gapBlocks * part,
-        blockBytes,
-      });
-      if (mixed.ms < best.ms) best = { ...mixed, wider: { blocks: gapBlocks, part } };
-    }
-    if (choice.ms < best.ms) best = choice;
     bridged += count;
     gapTotal += count * gapBlocks;
-    narrower = choice;
+    const choice = priced(cost, gaps, { gapBlocks, bridged, gapTotal, blockBytes });
+    if (choice.ms < best.ms) best = choice;
   }
   return best;
-}
-
-/** The part of the wider gaps with which operations and bytes take equally long; undefined where none does. */
-function evenPart(cost: DeviceCost, narrower: GapChoice, wider: GapChoice): number | undefined {
-  if (cost.rule !== 'max') return undefined;
-  const excess = ({ operations, bytes }: GapChoice) => operations * cost.operationMs - bytes * cost.byteMs;
-  const [before, after] = [excess(narrower), excess(wider)];
-  return before > 0 && after < 0 ? before / (before - after) : undefined;
 }
 
 function priced(
@@ -152,10 +109,10 @@ export function readMs(
 export function gapChooser(
   segments: readonly { readonly ranges: BlockRanges }[],
   blockBytes: number,
-): (cost: DeviceCost) => (segment: number) => GapRule {
+): (cost: DeviceCost) => (segment: number) => number {
   const counted: GapCounts[] = [];
   return (cost) => (segment) => {
     counted[segment] ??= countGaps(segments[segment]!.ranges);
-    return cheapestGap(cost, counted[segment], blockBytes);
+    return cheapestGap(cost, counted[segment], blockBytes).gapBlocks;
   };
 }

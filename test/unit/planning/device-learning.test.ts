@@ -26,8 +26,8 @@ function readFrom(device: { operationMs: number; byteMs: number }, learning: Dev
   for (;;) {
     const limits = { wantedBlocks: 1024, readBlocks: 4096, spans: 2048, predictedMs: 1000 };
     const model = cuttingCost(now);
-    const gaps = gapChooser(segments, blockBytes)(model);
-    const next = nextStep(segments, cursor, { model, gaps, blockBytes, limits });
+    const gapBlocks = gapChooser(segments, blockBytes)(model);
+    const next = nextStep(segments, cursor, { model, gapBlocks, blockBytes, limits });
     if (next === null) return endLearning(now);
     cursor = next.cursor;
     owedMs += next.step.operations * device.operationMs + next.step.bytes * device.byteMs;

@@ -24,8 +24,8 @@ function stepsOf(
   const steps: ReadStep<string>[] = [];
   let cursor = startCursor;
   for (;;) {
-    const gaps = () => ({ gapBlocks: model.gapBlocks ?? 0 });
-    const next = nextStep(segments, cursor, { model, blockBytes, limits, gaps });
+    const gapBlocks = () => model.gapBlocks ?? 0;
+    const next = nextStep(segments, cursor, { model, blockBytes, limits, gapBlocks });
     if (next === null) return steps;
     steps.push(next.step);
     cursor = next.cursor;
@@ -129,7 +129,7 @@ describe('a step', () => {
   const model = createCostModel();
   const segment = [{ relation: 't', tier: 'pool' as const, ranges: dotted }];
   const stepAt = (cursor: Cursor, gap: number) =>
-    nextStep(segment, cursor, { model, blockBytes, gaps: () => ({ gapBlocks: gap }) })!;
+    nextStep(segment, cursor, { model, blockBytes, gapBlocks: () => gap })!;
 
   it('bridges up to the gap that is asked for', () => {
     const bridged = stepAt(startCursor, 4).step;
@@ -144,7 +144,7 @@ describe('a step', () => {
     const ranges = rangesOf([0, 2, 4, 6, 18].map((start) => [start, 1, 1] as const));
     const { step } = nextStep([{ relation: 't', tier: 'pool' as const, ranges }], startCursor, {
       ...{ model, blockBytes },
-      gaps: () => ({ gapBlocks: 10 }),
+      gapBlocks: () => 10,
     })!;
     expect(step).toMatchObject({ readThrough: [0, 7, 18, 19], bridgedBlocks: 3, operations: 2 });
     expect(step.wanted).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 18, 19]);

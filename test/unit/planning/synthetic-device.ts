@@ -40,7 +40,7 @@ export function stepBy(model: CostModel, ranges: BlockRanges, cursor: Cursor = s
   return nextStep(segments, cursor, {
     model,
     blockBytes,
-    gaps: gapChooser(segments, blockBytes)(model),
+    gapBlocks: gapChooser(segments, blockBytes)(model),
   });
 }
 
