@@ -4,5 +4,4 @@
 -- Cost: variables alone. Run by the doctor.
 SELECT @@GLOBAL.performance_schema AS performanceSchema,
        @@GLOBAL.innodb_old_blocks_time AS oldBlocksTimeMs,
-       @@GLOBAL.innodb_buffer_pool_dump_at_shutdown AS dumpsAtShutdown,
        UNIX_TIMESTAMP(NOW(3)) * 1000 AS serverMs;

@@ -14,7 +14,6 @@ const sizesStatement = sqlStatement('index-sizes');
 interface Settings {
   readonly performanceSchema: number | string;
   readonly oldBlocksTimeMs: number | string;
-  readonly dumpsAtShutdown: number | string;
   readonly serverMs: number | string;
 }
 

@@ -154,7 +154,8 @@ export class StatementBook {
     if (known.explanation === undefined) return true;
     const ageMs = this.#nowMs() - known.explainedAtMs;
     if (ageMs > explanationLifeMs) return true;
-    if (known.hindered > 0 && ageMs > passingRetryMs * 2 ** (known.hindered - 1)) return true;
+    const waitMs = Math.min(retryMs, passingRetryMs * 2 ** (known.hindered - 1));
+    if (known.hindered > 0 && ageMs > waitMs) return true;
     if (!unsure(known.explanation)) return false;
     const locked = this.#lockedSchemas(statement, vms, known.text, catalog);
     if (locked.some((schema) => !known.explanation?.schemas.has(schema))) return true;
