@@ -44,7 +44,8 @@ export async function catchUp(
     if (shown.is === 'yes') return { is: 'caught up' };
     if (shown.is === 'unknown') return shown;
     const leftMs = endMs - systemClock.monotonicMs();
-    if (leftMs <= 0) return { is: 'behind', why: `it does not show after ${limitMs} ms what was seen before` };
+    if (leftMs <= 0)
+      return { is: 'behind', why: `it does not show after ${limitMs} ms what was seen before` };
     await systemClock.sleep(Math.min(delayMs, leftMs), signal);
     signal?.throwIfAborted();
   }

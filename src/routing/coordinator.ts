@@ -44,7 +44,9 @@ export class Coordinator<C extends object> {
   #epoch = 0;
   #newest: Switching<C> | undefined;
   /** Ends the switch that is being prepared. */
-  #preparing: { readonly to: string; readonly fallback: boolean; readonly abort: AbortController } | undefined;
+  #preparing:
+    | { readonly to: string; readonly fallback: boolean; readonly abort: AbortController }
+    | undefined;
   #failure: { readonly error: unknown } | undefined;
   /** Those who wait for a fallback. */
   #stranded: ((again: boolean) => void)[] = [];

@@ -66,6 +66,8 @@ export class SwitchingPgPool extends pg.Pool {
       expiredCount: counted('expiredCount'),
       waitingCount: { get: () => this.#coordinator.checkouts.waitingCount },
     });
+    const { vm, logger } = settings;
+    const { nats, prefix } = options;
     this.#coordinator = new Coordinator<pg.PoolClient>({
       driver,
       settings,
@@ -76,7 +78,7 @@ export class SwitchingPgPool extends pg.Pool {
         closed: () => new Error('Cannot use a pool after calling end on the pool'),
       },
       follow: (listener, signal) =>
-        followRoute({ ...options, logger: settings.logger, name: `pool of ${settings.vm}` }, listener, signal),
+        followRoute({ vm, nats, prefix, logger, name: `pool of ${vm}` }, listener, signal),
     });
   }
 
@@ -91,13 +93,16 @@ export class SwitchingPgPool extends pg.Pool {
 
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
-  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | undefined {
     const take = (done: ConnectCallback) =>
       this.#coordinator.checkouts.take((error, client) => {
         if (client === undefined) done(error as Error, undefined, () => {});
         else done(undefined, client, (problem) => client.release(problem));
       });
-    if (callback !== undefined) return take(callback);
+    if (callback !== undefined) {
+      take(callback);
+      return;
+    }
     return new Promise((resolve, reject) => {
       take((error, client) => (client === undefined ? reject(error) : resolve(client)));
     });
@@ -105,12 +110,13 @@ export class SwitchingPgPool extends pg.Pool {
 
   override end(): Promise<void>;
   override end(callback: (error?: Error) => void): void;
-  override end(callback?: (error?: Error) => void): Promise<void> | void {
+  override end(callback?: (error?: Error) => void): Promise<void> | undefined {
     const ended = this.#coordinator.hasEnded
       ? Promise.reject(new Error('Called end on pool more than once'))
       : this.#endOnce();
     if (callback === undefined) return ended;
     ended.then(() => callback(), callback);
+    return;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

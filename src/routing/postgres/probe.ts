@@ -40,7 +40,8 @@ export async function openPostgresProbe(config: pg.ClientConfig, connectMs: numb
     async shows(position): Promise<Shown> {
       const seen = position as WalPosition | null;
       const here = await ask();
-      if (seen === null || here === null) return { is: 'unknown', why: 'a server tells no position in the WAL' };
+      if (seen === null || here === null)
+        return { is: 'unknown', why: 'a server tells no position in the WAL' };
       if (seen.systemId !== here.systemId) {
         return {
           is: 'unknown',

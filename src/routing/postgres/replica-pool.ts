@@ -6,9 +6,7 @@ import type { PoolEvents, ReplicaPool } from '../driver.ts';
 const settingStatement = loadStatement('postgres', 'session-setting').text;
 
 /** Statements as `client.query` takes them, or a function that does what it likes. */
-export type PgWarm =
-  | readonly (string | pg.QueryConfig)[]
-  | ((client: pg.PoolClient) => Promise<void> | void);
+export type PgWarm = readonly (string | pg.QueryConfig)[] | ((client: pg.PoolClient) => Promise<void> | void);
 
 export interface PgPoolOptions {
   readonly config: pg.PoolConfig;
