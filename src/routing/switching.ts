@@ -114,15 +114,22 @@ export class Switching<C extends object> {
     const { connectMs, holdMs } = settings;
     // Of a failing replica nothing much is expected: those who wait for the fallback wait for this too.
     const oldMs = fallback ? Math.min(holdMs, connectMs) : connectMs;
-    [this.#new, this.#old] = await Promise.all([
-      openProbe(driver, to, { ms: connectMs, signal }),
+    const comparing =
       settings.catchUp === null
         ? undefined
-        : openProbe(driver, from.replica, { ms: oldMs, signal }).catch(() => undefined),
-    ]);
+        : openProbe(driver, from.replica, { ms: oldMs, signal }).catch(() => undefined);
+    const target = await openProbe(driver, to, { ms: connectMs, signal }).catch(async (error) => {
+      (await comparing)?.close();
+      throw error;
+    });
+    // An end in between has closed nothing yet.
+    this.#new = target;
+    this.#old = await comparing;
+    if (signal.aborted) this.#closeProbes();
     signal.throwIfAborted();
     if (settings.catchUp !== null && !fallback) {
       const verdict = await this.#compare(settings.catchUp.waitMs, signal);
+      signal.throwIfAborted();
       if (verdict.is !== 'caught up') this.#goAnyway(verdict);
     }
     const next: Tenure<C> = new Tenure(

@@ -21,6 +21,9 @@ async function rowOf<Row>(connection: mysql.Connection, text: string, values: un
   return (rows as Row[])[0]!;
 }
 
+/** A server that does not answer never takes leave either: its socket is closed after this. */
+const farewellMs = 1_000;
+
 const mariadb: Dialect = {
   // What a read-only server has written by itself reaches no other one: it is not waited for.
   async position(connection) {
@@ -60,10 +63,13 @@ export async function openMysqlProbe(options: mysql.ConnectionOptions, connectMs
   });
   // The next question says that it is gone.
   connection.on('error', () => {});
-  const { version } = await rowOf<{ version: string }>(connection, statements.version).catch((error) => {
-    connection.destroy();
-    throw error;
-  });
+  const { version } = await connection
+    .query({ sql: statements.version, timeout: connectMs })
+    .then(([rows]) => (rows as { version: string }[])[0]!)
+    .catch((error) => {
+      connection.destroy();
+      throw error;
+    });
   const dialect = /mariadb/i.test(version) ? mariadb : mysqlDialect;
   return {
     position: () => dialect.position(connection),
@@ -81,6 +87,7 @@ export async function openMysqlProbe(options: mysql.ConnectionOptions, connectMs
     },
     close() {
       void connection.end().catch(() => {});
+      setTimeout(() => connection.destroy(), farewellMs).unref();
     },
   };
 }

@@ -6,6 +6,9 @@ import { endOfRecord, parseLsn, type WalPosition } from './position.ts';
 const positionStatement = loadStatement('postgres', 'position').text;
 const endSessionStatement = loadStatement('postgres', 'end-session').text;
 
+/** A server that does not answer never takes leave either: its socket is closed after this. */
+const farewellMs = 1_000;
+
 interface PositionRow {
   readonly in_recovery: boolean;
   readonly lsn: string | null;
@@ -58,6 +61,7 @@ export async function openPostgresProbe(config: pg.ClientConfig, connectMs: numb
     },
     close() {
       void client.end().catch(() => {});
+      setTimeout(() => client.connection.stream.destroy(), farewellMs).unref();
     },
   };
 }
