@@ -281,7 +281,8 @@ describe.each(kinds)('a switching pool on %s', (kind) => {
 
   test('nobody is taken back in time', async () => {
     await desk.to('db1');
-    const { pool } = open();
+    const { pool, diary } = open();
+    await diary.untilNoticed('started');
     let stop = false;
     const writing = (async () => {
       while (!stop) await site.write('UPDATE counter SET n = n + 1');
