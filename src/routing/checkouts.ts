@@ -57,11 +57,13 @@ export class Checkouts<C extends object> {
 
   /** `settle` is called once, with an error or a connection, and never before this returns. */
   take(settle: (error: unknown, connection?: C) => void): void {
+    // Who waits for the pool to begin or to swap does not wait for want of connections.
+    const isFull = this.#tenure !== undefined && this.#holds === 0 && !this.#tenure.hasRoom;
     const refusal = this.#closed
       ? this.#rules.closed()
-      : this.#tenure?.hasRoom && this.#holds === 0
-        ? undefined
-        : this.#rules.refuse?.(this.waitingCount);
+      : isFull
+        ? this.#rules.refuse?.(this.waitingCount)
+        : undefined;
     if (refusal !== undefined) {
       process.nextTick(settle, refusal);
       return;

@@ -131,7 +131,7 @@ test('a hundred switches under load lose nothing, double nothing, and leave no c
   expect(diary.phases.filter((phase) => phase.startsWith('completed'))).toHaveLength(100);
   expect(pool.totalCount).toBe(0);
   await desk.close();
-});
+}, 180_000);
 
 test('Kysely takes it, and goes along in a switch', async () => {
   const desk = await RouteDesk.open(nats.url, 'kysely');

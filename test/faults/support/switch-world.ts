@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import { type Broker, connectBroker } from '../../../src/broker/broker.ts';
 import type { Notice, PoolCounters, PoolRoute, SwitchEvent } from '../../../src/index.ts';
@@ -68,7 +69,7 @@ export async function untilAt(pool: AnyPool, replica: string, timeout = 15_000):
   await vi.waitFor(() => expect(pool.route.replica).toBe(replica), { timeout, interval: 2 });
 }
 
-/** 32 clients that work until they are told to stop; the longest time that one thing took them. */
+/** Clients that work until they are told to stop, with a breath between; the longest time that one thing took. */
 export async function underLoad(
   clients: number,
   work: (client: number, step: number) => Promise<void>,
@@ -89,6 +90,7 @@ export async function underLoad(
       }
       longestMs = Math.max(longestMs, performance.now() - startMs);
       steps += 1;
+      await delay(5);
     }
   });
   try {
