@@ -76,12 +76,21 @@ export class Bucket<T> {
     return found;
   }
 
-  /** Entries as they are and as they change; `null` is a deleted one. Ends when the signal aborts. */
+  /**
+   * Entries as they are and as they change; `null` is a deleted one. Ends when the signal aborts. `onCurrent` is
+   * called when all that were there have been given out.
+   */
   async *watch(
     key: string | undefined,
     signal: AbortSignal,
+    onCurrent?: () => void,
   ): AsyncGenerator<{ key: string; stored: Stored<T> | null }> {
-    const iterator = await this.#kv.watch(key === undefined ? {} : { key }).catch((error) => {
+    const options = {
+      ...(key === undefined ? {} : { key }),
+      // It may be called before the entries that it follows are given out.
+      ...(onCurrent === undefined ? {} : { initializedFn: () => setImmediate(onCurrent) }),
+    };
+    const iterator = await this.#kv.watch(options).catch((error) => {
       throw jetStreamError(error);
     });
     const stop = () => iterator.stop();

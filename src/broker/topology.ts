@@ -61,6 +61,19 @@ export async function openBucket(
   }
 }
 
+/** Opens a bucket for reading; it need not be there yet, and no right beyond reading it is needed. */
+export async function bindBucket(
+  connection: NatsConnection,
+  subjects: Subjects,
+  name: BucketName,
+  timeoutMs: number,
+): Promise<KV> {
+  const stream = connection.jetstream({ timeout: timeoutMs, checkAPI: false });
+  return await stream.views.kv(subjects.buckets[name], { bindOnly: true }).catch((error) => {
+    throw jetStreamError(error);
+  });
+}
+
 export function isNotFound(error: unknown): boolean {
   return error instanceof NatsError && (error.code === '404' || error.api_error?.code === 404);
 }

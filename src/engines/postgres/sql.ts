@@ -1,4 +1,4 @@
-import { loadStatement, type SqlStatement } from '../sql-file.ts';
+import { loadStatement, type SqlStatement } from '../../lib/sql-file.ts';
 
 export type { SqlStatement };
 

@@ -10,7 +10,7 @@ import { readsIndexOnly } from '../../../../src/engines/postgres/scan.ts';
 import { extensionsOf, withExtensionSchemas } from '../../../../src/engines/postgres/sql.ts';
 import { classify, isOutOfReach, leavesSessionUsable } from '../../../../src/engines/postgres/sqlstates.ts';
 import { featuresOf } from '../../../../src/engines/postgres/versions.ts';
-import { stripHeader } from '../../../../src/engines/sql-file.ts';
+import { stripHeader } from '../../../../src/lib/sql-file.ts';
 import { BlockRangesBuilder } from '../../../../src/planning/block-ranges.ts';
 
 function packed(...blocks: [block: number, usage: number][]): Buffer {
