@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { ForewarmError } from '../../lib/errors.ts';
+import { replaceFile } from '../../lib/replace-file.ts';
+import type { ReplicaValues, RouteOutput } from './output.ts';
+import { PgBouncerConsole } from './pgbouncer-console.ts';
+import { type ConnectionParameters, connectionParameters, rewriteEntry } from './pgbouncer-ini.ts';
+import { probeServer } from './server-probe.ts';
+
+const probeMs = 3_000;
+const defaultPort = 5432;
+
+export interface PgBouncerOptions {
+  /** The ini, or the file that it includes, with the `[databases]` section. */
+  readonly ini: string;
+  readonly admin: string;
+  readonly databases: readonly string[];
+  readonly replicas: ReplicaValues;
+}
+
+/**
+ * PgBouncer's entries for a VM. Its clients stay connected: a pooled connection is closed once its client has
+ * ended its transaction, or its session where sessions are pooled. A replica that does not answer is not gone to.
+ */
+export function createPgBouncerOutput(options: PgBouncerOptions): RouteOutput {
+  return {
+    name: '--pgbouncer',
+    async apply(route) {
+      const parameters = parametersOf(route.replica, options.replicas);
+      const hosts = (parameters.get('host') ?? '').split(',');
+      const port = Number(parameters.get('port') ?? defaultPort);
+      await Promise.any(hosts.map((host) => probeServer(host, port, probeMs))).catch((error) => {
+        throw new ForewarmError(
+          'output_failed',
+          `replica ${route.replica} is not gone to: ${(error as AggregateError).errors[0].message}`,
+          { hint: 'PgBouncer keeps the server that it has.' },
+        );
+      });
+      const changed = await rewriteFile(options, parameters);
+      await PgBouncerConsole.use(options.admin, async (console) => {
+        const wrong = async () => {
+          const now = await console.pointsTo();
+          return options.databases.filter((name) => {
+            const entry = now.get(name);
+            // `*` stands for databases that come and go.
+            if (name === '*') return false;
+            const at = (key: string, is: string | null | undefined) =>
+              !parameters.has(key) || parameters.get(key) === is;
+            return !(at('host', entry?.host) && at('port', entry?.port));
+          });
+        };
+        if (!changed && (await wrong()).length === 0) return;
+        await console.reload();
+        const left = await wrong();
+        if (left.length > 0) throw notTaken(left, options.ini);
+        for (const database of options.databases) await console.reconnect(database);
+      });
+    },
+  };
+}
+
+/** Throws `config_invalid` where replicas say too little, or unlike things: what one sets would stay for the other. */
+export function checkPgBouncerReplicas(replicas: ReplicaValues): void {
+  const names = Object.keys(replicas);
+  const hint =
+    'Give each one as replicas: { db1: { host: 10.0.0.11, port: 5432 } } in the file, or by --replicas.';
+  if (names.length === 0) {
+    throw new ForewarmError('config_invalid', '--pgbouncer needs to know where the replicas are', { hint });
+  }
+  for (const key of connectionParameters) {
+    const lacking = names.filter((name) => replicas[name]?.[key] === undefined);
+    if (lacking.length === 0 || (lacking.length === names.length && key !== 'host')) continue;
+    const others = key === 'host' ? '' : ', and others have it';
+    throw new ForewarmError('config_invalid', `--pgbouncer: ${lacking.join(', ')} lacks ${key}${others}`, {
+      hint,
+    });
+  }
+}
+
+function parametersOf(replica: string, replicas: ReplicaValues): ConnectionParameters {
+  const values = replicas[replica];
+  if (values === undefined) {
+    throw new ForewarmError('output_failed', `nothing says where replica ${replica} is`, {
+      hint: `Add replicas.${replica} to the configuration and start again.`,
+    });
+  }
+  const known: readonly string[] = connectionParameters;
+  return new Map(Object.entries(values).filter(([key]) => known.includes(key)));
+}
+
+async function rewriteFile(
+  { ini, databases }: PgBouncerOptions,
+  parameters: ConnectionParameters,
+): Promise<boolean> {
+  // A character for each byte, so that what is not ours stays as it is in whatever encoding.
+  const bytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+  const raw = new Map([...parameters].map(([key, value]) => [key, bytes(value)]));
+  try {
+    const before = await readFile(ini, 'latin1');
+    const after = databases.reduce((text, name) => rewriteEntry(text, bytes(name), raw), before);
+    if (after === before) return false;
+    await replaceFile(ini, Buffer.from(after, 'latin1'));
+    return true;
+  } catch (error) {
+    if (error instanceof ForewarmError) throw error;
+    throw new ForewarmError('output_failed', `${ini} was not rewritten: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function notTaken(databases: readonly string[], ini: string): ForewarmError {
+  return new ForewarmError(
+    'output_failed',
+    `PgBouncer did not take the new entry of ${databases.join(', ')}`,
+    {
+      hint: `Its log says why; check that it reads ${ini}, and that pgbouncer.admin leads to the same PgBouncer.`,
+    },
+  );
+}
