@@ -68,7 +68,11 @@ export function createReadiness(parts: {
  * Ready once does not mean ready still: a server that was restarted in the hold is cold until it is read again.
  * What a round of the hold has still to read, which is little, does not count.
  */
-function isWarm({ readyAt, residency, plan }: MigrationRecord, readyResidency: number | undefined, goal: number) {
+function isWarm(
+  { readyAt, residency, plan }: MigrationRecord,
+  readyResidency: number | undefined,
+  goal: number,
+) {
   if (readyAt === undefined || residency === undefined) return readyAt !== undefined;
   // Where another process of the agent said ready, only the goal is known; what the budget left out cannot reach it.
   const needed = readyResidency ?? ((plan?.skippedBlocks ?? 0) > 0 ? 0 : goal);

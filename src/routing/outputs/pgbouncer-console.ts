@@ -51,6 +51,14 @@ export class PgBouncerConsole {
     await this.#run(database === '*' ? 'RECONNECT' : `RECONNECT "${database.replaceAll('"', '""')}"`);
   }
 
+  /** Server connections that are not marked to be closed once their clients are done with them. */
+  async kept(): Promise<ReadonlySet<string>> {
+    const rows = await this.#run('SHOW SERVERS');
+    const kept = rows.filter((row) => Number(row['close_needed']) === 0);
+    // Addresses in memory are used again; with the time they are not.
+    return new Set(kept.map((row) => `${row['database']} ${row['ptr']} ${row['connect_time']}`));
+  }
+
   async pointsTo(): Promise<ReadonlyMap<string, PointsTo>> {
     const rows = await this.#run('SHOW DATABASES');
     return new Map(

@@ -36,26 +36,47 @@ export function createPgBouncerOutput(options: PgBouncerOptions): RouteOutput {
         );
       });
       const changed = await rewriteFile(options, parameters);
-      await PgBouncerConsole.use(options.admin, async (console) => {
-        const wrong = async () => {
-          const now = await console.pointsTo();
-          return options.databases.filter((name) => {
-            const entry = now.get(name);
-            // `*` stands for databases that come and go.
-            if (name === '*') return false;
-            const at = (key: string, is: string | null | undefined) =>
-              !parameters.has(key) || parameters.get(key) === is;
-            return !(at('host', entry?.host) && at('port', entry?.port));
-          });
-        };
-        if (!changed && (await wrong()).length === 0) return;
-        await console.reload();
-        const left = await wrong();
-        if (left.length > 0) throw notTaken(left, options.ini);
-        for (const database of options.databases) await console.reconnect(database);
-      });
+      await PgBouncerConsole.use(options.admin, (console) => take(console, { options, parameters, changed }));
     },
   };
+}
+
+/** Has PgBouncer take the file, and lets go of the connections to where it pointed before. */
+async function take(
+  console: PgBouncerConsole,
+  wanted: { options: PgBouncerOptions; parameters: ConnectionParameters; changed: boolean },
+): Promise<void> {
+  const { options, parameters, changed } = wanted;
+  if (!changed && (await wrongEntries(console, options, parameters)).length === 0) return;
+  const before = await console.kept();
+  await console.reload();
+  const left = await wrongEntries(console, options, parameters);
+  if (left.length > 0) throw notTaken(left, options.ini);
+  // RELOAD lets go of them where it sees an entry change; not where only a name leads elsewhere. A RECONNECT that is
+  // not needed would close connections to the new server.
+  const after = await console.kept();
+  for (const database of options.databases) {
+    const stays = [...before].some(
+      (one) => after.has(one) && (database === '*' || one.startsWith(`${database} `)),
+    );
+    if (stays) await console.reconnect(database);
+  }
+}
+
+/** Entries that PgBouncer runs with otherwise; `*` stands for databases that come and go, and is not looked for. */
+async function wrongEntries(
+  console: PgBouncerConsole,
+  { databases }: PgBouncerOptions,
+  parameters: ConnectionParameters,
+): Promise<string[]> {
+  const now = await console.pointsTo();
+  return databases.filter((name) => {
+    const entry = now.get(name);
+    return (
+      name !== '*' &&
+      (['host', 'port'] as const).some((key) => parameters.has(key) && parameters.get(key) !== entry?.[key])
+    );
+  });
 }
 
 /** Throws `config_invalid` where replicas say too little, or unlike things: what one sets would stay for the other. */
