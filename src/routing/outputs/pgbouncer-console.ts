@@ -59,6 +59,15 @@ export class PgBouncerConsole {
     return new Set(kept.map((row) => `${row['database']} ${row['ptr']} ${row['connect_time']}`));
   }
 
+  /** Whether PgBouncer is logging in to a server for one of these entries. */
+  async logsIn(databases: readonly string[]): Promise<boolean> {
+    const rows = await this.#run('SHOW POOLS');
+    return rows.some(
+      ({ database, sv_login: count }) =>
+        Number(count) > 0 && (databases.includes('*') || databases.includes(String(database))),
+    );
+  }
+
   async pointsTo(): Promise<ReadonlyMap<string, PointsTo>> {
     const rows = await this.#run('SHOW DATABASES');
     return new Map(

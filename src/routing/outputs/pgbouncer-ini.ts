@@ -61,17 +61,17 @@ function entriesOf(ini: string, database: string): Entry[] {
 function rewriteValue(value: string, parameters: ConnectionParameters): string {
   const missing = new Map(parameters);
   const pair = /([^\s=]+)(\s*=\s*)('(?:[^']|'')*'|[^ ]*)/g;
-  const changed = value.replaceAll(pair, (whole: string, key: string, equals: string) => {
+  const changed = value.replaceAll(pair, (whole: string, key: string, equals: string, written: string) => {
     const wanted = parameters.get(key);
     if (wanted === undefined) return whole;
     missing.delete(key);
-    return `${key}${equals}${quoted(wanted)}`;
+    return `${key}${equals}${quoted(wanted, written.startsWith("'"))}`;
   });
   return [changed, ...[...missing].map(([key, wanted]) => `${key}=${quoted(wanted)}`)]
     .filter(Boolean)
     .join(' ');
 }
 
-function quoted(value: string): string {
-  return /[\s']/.test(value) ? `'${value.replaceAll("'", "''")}'` : value;
+function quoted(value: string, always = false): string {
+  return always || /[\s']/.test(value) ? `'${value.replaceAll("'", "''")}'` : value;
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../lib/clock.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import { replaceFile } from '../../lib/replace-file.ts';
 import type { ReplicaValues, RouteOutput } from './output.ts';
@@ -8,6 +9,10 @@ import { probeServer } from './server-probe.ts';
 
 const probeMs = 3_000;
 const defaultPort = 5432;
+/** A server that takes no logins must not keep us from leaving it. */
+const settleMs = 3_000;
+const lookEveryMs = 5;
+const settledLooks = 6;
 
 export interface PgBouncerOptions {
   /** The ini, or the file that it includes, with the `[databases]` section. */
@@ -49,6 +54,7 @@ async function take(
   const { options, parameters, changed } = wanted;
   if (!changed && (await wrongEntries(console, options, parameters)).length === 0) return;
   const before = await console.kept();
+  await settle(console, options.databases);
   await console.reload();
   const left = await wrongEntries(console, options, parameters);
   if (left.length > 0) throw notTaken(left, options.ini);
@@ -59,7 +65,24 @@ async function take(
     const stays = [...before].some(
       (one) => after.has(one) && (database === '*' || one.startsWith(`${database} `)),
     );
-    if (stays) await console.reconnect(database);
+    if (!stays) continue;
+    await settle(console, [database]);
+    await console.reconnect(database);
+  }
+}
+
+/**
+ * Waits for a moment in which PgBouncer does not log in to a server. A login that a RELOAD or RECONNECT cuts short
+ * counts as failed there: for `server_login_retry` (15 s) no other is tried, and clients that find no connection
+ * are turned away. A login follows the other while a pool grows: several looks must be free of one.
+ */
+async function settle(console: PgBouncerConsole, databases: readonly string[]): Promise<void> {
+  const endMs = systemClock.monotonicMs() + settleMs;
+  let free = 0;
+  while (free < settledLooks && systemClock.monotonicMs() < endMs) {
+    free = (await console.logsIn(databases)) ? 0 : free + 1;
+    // The last look is followed by the command at once.
+    if (free < settledLooks) await systemClock.sleep(lookEveryMs);
   }
 }
 
