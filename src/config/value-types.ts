@@ -192,20 +192,23 @@ const oneLine = z
   .transform(String)
   .refine((value) => /^\P{Cc}+$/u.test(value), 'must be one line, and not empty');
 
-const valueName = z
-  .string()
-  .regex(valueNames, 'must be letters, digits and _')
-  .refine(
-    (key) => !ownNames.has(key),
-    `must not be one of ${[...ownNames].join(', ')}, which every route has`,
-  );
+const valuesSchema = z
+  .record(z.string(), oneLine, 'must be a map such as { host: 10.0.0.11, port: 5432 }')
+  .superRefine((values, context) => {
+    for (const key of Object.keys(values)) {
+      const issue = (message: string) => context.addIssue({ code: 'custom', path: [key], message });
+      if (!valueNames.test(key)) issue('must be a name of letters, digits and _');
+      else if (ownNames.has(key))
+        issue(`must have another name: each route has ${[...ownNames].join(', ')} itself`);
+    }
+  });
 
 /** Values of each replica, such as its host and port, by names of the operator's choice; they may be secrets. */
 export const replicaValues: ValueType<Readonly<Record<string, Readonly<Record<string, string>>>>> = {
   label: 'map of maps',
   schema: z.record(
     nameSchema,
-    z.record(valueName, oneLine, 'must be a map such as { host: 10.0.0.11, port: 5432 }'),
+    valuesSchema,
     'must be a map such as { db1: { host: 10.0.0.11 }, db2: { host: 10.0.0.12 } }',
   ),
   suffix: '',

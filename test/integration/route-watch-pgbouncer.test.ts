@@ -156,7 +156,7 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
   test.each(['transaction', 'session'] as const)(
     '%s pooling: no client is dropped, no query fails, all land on the new server',
     async (pooling) => {
-      const vm = `vm-${pooling}`;
+      const vm = `vm-${pooling}-${Date.now()}`;
       const bouncer = await PgBouncer.start({
         owned,
         databases: databases(),
@@ -201,7 +201,7 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
   );
 
   test('a replica that does not answer is not gone to; PgBouncer away is waited for', async () => {
-    const vm = 'vm-away';
+    const vm = `vm-away-${Date.now()}`;
     const bouncer = await PgBouncer.start({ owned, databases: databases() });
     running.push(bouncer);
     const before = await bouncer.readIni();
