@@ -28,7 +28,7 @@ const entries: Readonly<Record<string, Entry>> = {
     load: () => import('./commands/abort.ts'),
   },
   route: {
-    summary: "show, set or delete which replica a VM's connections go to",
+    summary: "show, set, delete or follow which replica a VM's connections go to",
     load: () => import('./commands/route.ts'),
   },
   estimate: {

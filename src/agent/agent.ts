@@ -11,6 +11,7 @@ import { createHeartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { AgentParts } from './migration-run.ts';
 import { Profiles } from './profiles.ts';
+import { createReadiness } from './readiness.ts';
 import { ServerWatch } from './server-watch.ts';
 import { TargetShare } from './target-share.ts';
 import { WorkSets } from './work-sets.ts';
@@ -45,7 +46,11 @@ export async function serveReplica(
       profiles,
       createAnsweringService({ config, broker, profiles, workSets, estimator }),
       createHeartbeat({ config, broker, watch, migrationCount: () => intake.count, logger }),
-      createHealthEndpoint({ config, watch, migrationCount: () => intake.count, logger }),
+      createHealthEndpoint({
+        ...{ config, watch, logger },
+        migrationCount: () => intake.count,
+        ready: createReadiness({ config, watch, profiles, intake, routes: broker.routes }),
+      }),
     ],
     signal,
   );

@@ -1,38 +1,76 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AgentConfig } from '../config/options.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { forewarmVersion } from '../lib/version.ts';
+import { nameSchema } from '../messages/names.ts';
+import type { ReadyAnswer } from './readiness.ts';
 import type { ServerWatch } from './server-watch.ts';
 
+/** An answer: a status and what becomes its JSON. */
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
+
 /**
- * `GET /health`: 200 while the agent works and its database answers, else 503, with JSON that says why.
+ * `GET /health`: 200 while the agent works and its database answers, else 503. `GET /ready/<vm>`: 200 while
+ * this replica is warm enough for the VM and its lag in bounds, else 503. Both with JSON that says why.
  * A port that cannot be had costs the endpoint, not the agent.
  */
 export function createHealthEndpoint(options: {
   readonly config: AgentConfig;
   readonly watch: ServerWatch;
   readonly migrationCount: () => number;
+  readonly ready: (vm: string) => Promise<ReadyAnswer>;
   readonly logger: Logger;
 }): Service {
   const { config, watch, logger } = options;
   const { host, port } = config.http.listen;
+
+  const health = (): Answer => {
+    const healthy = watch.health !== null;
+    const body = {
+      replica: config.replica,
+      version: forewarmVersion,
+      database: healthy ? 'up' : 'down',
+      lagMs: watch.health?.lagMs ?? null,
+      migrations: options.migrationCount(),
+    };
+    return { status: healthy ? 200 : 503, body };
+  };
+
+  const ready = async (name: string): Promise<Answer> => {
+    const vm = decoded(name);
+    const checked = nameSchema.safeParse(vm);
+    if (!checked.success) {
+      const message = `${JSON.stringify(vm.slice(0, 100))} is not a VM's name: it must be 1 to 64 of A-Z a-z 0-9 _ -`;
+      return { status: 400, body: { error: { code: 'name_invalid', message } } };
+    }
+    const body = await options.ready(checked.data);
+    return { status: body.ready ? 200 : 503, body };
+  };
+
+  const answer = async ({ method, url = '' }: IncomingMessage): Promise<Answer> => {
+    const path = url.split(/[?#]/, 1)[0] ?? '';
+    if (method !== 'GET' && method !== 'HEAD') {
+      return { status: 405, body: { error: 'only GET and HEAD are here' } };
+    }
+    if (path === '/health') return health();
+    if (path.startsWith('/ready/')) return await ready(path.slice('/ready/'.length));
+    return { status: 404, body: { error: 'only GET /health and GET /ready/<vm> are here' } };
+  };
+
   return {
     name: 'health endpoint',
     async run(signal) {
       const server = createServer((request, response) => {
-        const path = new URL(request.url ?? '/', 'http://agent').pathname;
-        const known = request.method === 'GET' && path === '/health';
-        const healthy = watch.health !== null;
-        response.writeHead(known ? (healthy ? 200 : 503) : 404, { 'content-type': 'application/json' });
-        const health = {
-          replica: config.replica,
-          version: forewarmVersion,
-          database: healthy ? 'up' : 'down',
-          lagMs: watch.health?.lagMs ?? null,
-          migrations: options.migrationCount(),
-        };
-        response.end(`${JSON.stringify(known ? health : { error: 'only GET /health is here' })}\n`);
+        void answer(request)
+          .catch((error: Error): Answer => ({ status: 500, body: { error: error.message } }))
+          .then(({ status, body }) => {
+            response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+            response.end(request.method === 'HEAD' ? undefined : `${JSON.stringify(body)}\n`);
+          });
       });
       await new Promise<void>((resolve) => {
         const stop = () => {
@@ -53,4 +91,12 @@ export function createHealthEndpoint(options: {
       });
     },
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

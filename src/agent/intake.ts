@@ -36,6 +36,14 @@ export class Intake implements Service {
     return this.#runs.size;
   }
 
+  /** The VM's newest migration under way here. */
+  migrationOf(vm: string): MigrationRun | undefined {
+    return [...this.#runs.values()]
+      .filter((run) => run.record.vm === vm)
+      .sort((a, b) => Date.parse(a.record.issuedAt) - Date.parse(b.record.issuedAt))
+      .at(-1);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     this.#stop = signal;
     await retry(() => this.#resume(), { signal }).catch(() => {});

@@ -39,6 +39,7 @@ export class MigrationRun {
   readonly #ended = new AbortController();
   readonly #arrived = new AbortController();
   #record: MigrationRecord;
+  #readyResidency: number | undefined;
 
   /** `stop`: the agent ends; the migration stays as it is, to be taken up again. */
   constructor(parts: AgentParts, record: MigrationRecord, stop: AbortSignal) {
@@ -52,6 +53,11 @@ export class MigrationRun {
 
   get record(): MigrationRecord {
     return this.#record;
+  }
+
+  /** The residency at which it was called ready; undefined before that, and where another agent process said so. */
+  get readyResidency(): number | undefined {
+    return this.#readyResidency;
   }
 
   /** Aborts when the VM runs on its new host. */
@@ -92,6 +98,7 @@ export class MigrationRun {
     };
     this.logger.info({ state: next.state, reason }, `migration is ${next.state}`);
     this.#announce(error?.code);
+    if (next.state === 'ready') this.#readyResidency = this.#record.residency;
     if (next.state === 'arrived') this.#arrived.abort();
     if (isEnd(next.state)) this.#ended.abort();
     return true;

@@ -15,6 +15,8 @@ export interface VmCounters {
 }
 
 const fastSampleMs = 20;
+/** So many readings of the statistics without a read, and the VM counts as gone. */
+const recentReadings = 3;
 
 /**
  * Watches who touches what: samples often, reads the statistics rarely, ages what it learned into one
@@ -28,6 +30,7 @@ export class Profiles implements Service {
   readonly #logger: Logger;
   readonly #profiles = new Map<string, Profile>();
   readonly #counters = new Map<string, VmCounters>();
+  readonly #readAtMs = new Map<string, number>();
   readonly #unpublished = new Set<string>();
   #collecting: Promise<void> | null = null;
   #burst: Promise<void> | null = null;
@@ -57,6 +60,12 @@ export class Profiles implements Service {
 
   counters(vm: string): VmCounters {
     return this.#counters.get(vm) ?? { blocksHit: 0, blocksRead: 0 };
+  }
+
+  /** True when the VM was seen reading here within the last few readings of the statistics. */
+  readsHere(vm: string): boolean {
+    const sinceMs = systemClock.monotonicMs() - (this.#readAtMs.get(vm) ?? Number.NEGATIVE_INFINITY);
+    return sinceMs < recentReadings * this.#config.observe.collectMs;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -121,6 +130,7 @@ export class Profiles implements Service {
 
   #count(vm: string, seen: VmObservation): void {
     const before = this.counters(vm);
+    if (seen.blocks > 0) this.#readAtMs.set(vm, systemClock.monotonicMs());
     this.#counters.set(vm, {
       blocksHit: before.blocksHit + seen.blocksHit,
       blocksRead: before.blocksRead + seen.blocksRead,

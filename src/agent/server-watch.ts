@@ -47,6 +47,11 @@ export class ServerWatch {
     return this.#health;
   }
 
+  /** Milliseconds since the newest look ended; endless before the first. A look at a server that hangs does not end. */
+  get ageMs(): number {
+    return this.#clock.monotonicMs() - this.#lookedAtMs;
+  }
+
   get current(): ResidentLoad {
     return this.#current;
   }

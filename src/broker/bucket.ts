@@ -76,6 +76,20 @@ export class Bucket<T> {
     return found;
   }
 
+  /** Every value of a key that the bucket still keeps, the oldest first; deletions are left out. */
+  async history(key: string): Promise<Stored<T>[]> {
+    const found: Stored<T>[] = [];
+    try {
+      for await (const entry of await this.#kv.history({ key })) {
+        const stored = this.#read(entry);
+        if (stored !== null) found.push(stored);
+      }
+    } catch (error) {
+      throw jetStreamError(error);
+    }
+    return found;
+  }
+
   /**
    * Entries as they are and as they change; `null` is a deleted one. Ends when the signal aborts. `onCurrent` is
    * called when all that were there have been given out.

@@ -16,6 +16,12 @@ const bucketTtlMs: Readonly<Record<BucketName, number>> = {
   replicas: heartbeatTtlMs,
 };
 
+/** Values of one key that are kept; a bucket that is there is left as its admin set it. */
+const bucketHistory: Readonly<Partial<Record<BucketName, number>>> = {
+  // Who was away is told of the routes in between; 64 is NATS's own limit.
+  routes: 64,
+};
+
 /** Events and intents are kept as long as this, and no more than that many bytes. */
 const streamLimits = { maxAgeMs: 7 * dayMs, maxBytes: 256 * 1024 * 1024, duplicateWindowMs: 10 * 60 * 1000 };
 
@@ -52,7 +58,7 @@ export async function openBucket(
 ): Promise<KV> {
   try {
     return await connection.jetstream({ timeout: timeoutMs }).views.kv(subjects.buckets[name], {
-      history: 1,
+      history: bucketHistory[name] ?? 1,
       ttl: bucketTtlMs[name],
       storage: StorageType.File,
     });

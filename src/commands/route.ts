@@ -8,6 +8,7 @@ import {
   print,
   withBroker,
 } from './context.ts';
+import { createWatchCommand } from './route-watch.ts';
 import { renderTable } from './terminal/table.ts';
 
 interface RouteFlags extends Flags {
@@ -17,7 +18,7 @@ interface RouteFlags extends Flags {
 
 export function createCommand(context: CommandContext): Command {
   const route = new Command('route').description(
-    "Shows, sets or deletes which replica a VM's connections go to. Its epoch rises with each change.",
+    "Shows, sets, deletes or follows which replica a VM's connections go to. Its epoch rises with each change.",
   );
   const get = new Command('get')
     .description("show a VM's route")
@@ -46,9 +47,10 @@ export function createCommand(context: CommandContext): Command {
     .option('--json', 'print the result as JSON')
     .action((vm: string | undefined, flags: RouteFlags) => deleteRoute(context, vm, flags));
   for (const command of [get, set, list, remove]) route.addCommand(addConfigOptions(command));
+  route.addCommand(createWatchCommand(context));
   route.addHelpText(
     'after',
-    '\nExamples:\n  forewarm route get app1\n  forewarm route set app1 db2\n  forewarm route list --json\n  forewarm route delete app1',
+    '\nExamples:\n  forewarm route get app1\n  forewarm route set app1 db2\n  forewarm route list --json\n  forewarm route delete app1\n  forewarm route watch app1 --write /run/app1.replica',
   );
   return route;
 }

@@ -9,6 +9,8 @@ import {
   hookOptions,
   type PublisherConfig,
   publisherOptions,
+  type RouteWatchConfig,
+  routeWatchOptions,
 } from './options.ts';
 import { suggest } from './suggest.ts';
 import { ruleKeys } from './value-types.ts';
@@ -33,7 +35,9 @@ export interface Loaded<Config> {
 
 const agentFile = '/etc/forewarm/agent.yaml';
 const hookFile = '/etc/forewarm/hook.yaml';
-const allOptions: OptionTree = { ...agentOptions, ...hookOptions };
+/** What a hypervisor's or an application's host has in its file. */
+const hookFileOptions: OptionTree = { ...hookOptions, ...routeWatchOptions };
+const allOptions: OptionTree = { ...agentOptions, ...hookFileOptions };
 
 /** Reads an agent's configuration: file < environment < flags. Throws ConfigError with every fault. */
 export function loadAgentConfig(source: ConfigSource = {}): Loaded<AgentConfig> {
@@ -42,7 +46,7 @@ export function loadAgentConfig(source: ConfigSource = {}): Loaded<AgentConfig> 
 
 /** Reads a hypervisor host's configuration. Throws ConfigError with every fault. */
 export function loadHookConfig(source: ConfigSource = {}): Loaded<HookConfig> {
-  return load<HookConfig>(source, { tree: hookOptions, known: hookOptions, file: hookFile });
+  return load<HookConfig>(source, { tree: hookOptions, known: hookFileOptions, file: hookFile });
 }
 
 /** Reads how to reach NATS from an agent's or a hypervisor's file. Throws ConfigError with every fault. */
@@ -52,6 +56,11 @@ export function loadPublisherConfig(source: ConfigSource = {}): Loaded<Publisher
     known: allOptions,
     file: hookFile,
   });
+}
+
+/** Reads what a route is to be written into, and how to reach NATS. Throws ConfigError with every fault. */
+export function loadRouteWatchConfig(source: ConfigSource = {}): Loaded<RouteWatchConfig> {
+  return load<RouteWatchConfig>(source, { tree: routeWatchOptions, known: allOptions, file: hookFile });
 }
 
 interface Kind {

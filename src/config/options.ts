@@ -9,6 +9,7 @@ import {
   natsUrl,
   oneOf,
   path,
+  replicaValues,
   size,
   text,
   textList,
@@ -147,6 +148,27 @@ export const hookOptions = {
   }),
 };
 
+/** What `route watch` reads. */
+export const routeWatchOptions = {
+  nats,
+  replicas: option(replicaValues, {
+    default: {},
+    description:
+      "Each replica's values for files, commands and PgBouncer: `{ db1: { host: 10.0.0.11, port: 5432 } }`.",
+  }),
+  pgbouncer: {
+    admin: option(databaseUrl, {
+      default: 'postgres://pgbouncer@/pgbouncer?host=/var/run/postgresql&port=6432',
+      description: "Connection string of PgBouncer's admin console.",
+    }),
+    databases: option(textList, {
+      default: [],
+      description: "Entries of PgBouncer's `[databases]` that follow the route; empty: the VM's name.",
+    }),
+  },
+};
+
 export type AgentConfig = ConfigOf<typeof agentOptions>;
 export type PublisherConfig = ConfigOf<typeof publisherOptions>;
 export type HookConfig = ConfigOf<typeof hookOptions>;
+export type RouteWatchConfig = ConfigOf<typeof routeWatchOptions>;

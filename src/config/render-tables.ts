@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { errorCodes } from '../lib/errors.ts';
 import { type FlatOption, flatten, type OptionTree } from './option.ts';
-import { agentOptions, hookOptions, publisherOptions } from './options.ts';
+import { agentOptions, hookOptions, publisherOptions, routeWatchOptions } from './options.ts';
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
@@ -22,6 +22,7 @@ export function renderOptions(): string {
     ['agent', agentOptions],
     ['commands', publisherOptions],
     ['hook', hookOptions],
+    ['route watch', routeWatchOptions],
   ];
   const rows = new Map<string, { readonly flat: FlatOption; readonly users: string[] }>();
   for (const [user, tree] of uses) {

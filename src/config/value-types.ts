@@ -184,3 +184,34 @@ export const nameMap: ValueType<Readonly<Record<string, string>>> = {
       }),
     ),
 };
+
+const valueNames = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+const ownNames: ReadonlySet<string> = new Set(['vm', 'replica', 'epoch', 'at', 'migration']);
+const oneLine = z
+  .union([z.string(), z.number(), z.boolean()], 'must be text or a number')
+  .transform(String)
+  .refine((value) => /^\P{Cc}+$/u.test(value), 'must be one line, and not empty');
+
+const valuesSchema = z
+  .record(z.string(), oneLine, 'must be a map such as { host: 10.0.0.11, port: 5432 }')
+  .superRefine((values, context) => {
+    for (const key of Object.keys(values)) {
+      const issue = (message: string) => context.addIssue({ code: 'custom', path: [key], message });
+      if (!valueNames.test(key)) issue('must be a name of letters, digits and _');
+      else if (ownNames.has(key))
+        issue(`must have another name: each route has ${[...ownNames].join(', ')} itself`);
+    }
+  });
+
+/** Values of each replica, such as its host and port, by names of the operator's choice; they may be secrets. */
+export const replicaValues: ValueType<Readonly<Record<string, Readonly<Record<string, string>>>>> = {
+  label: 'map of maps',
+  schema: z.record(
+    nameSchema,
+    valuesSchema,
+    'must be a map such as { db1: { host: 10.0.0.11 }, db2: { host: 10.0.0.12 } }',
+  ),
+  suffix: '',
+  fromText: (value) => parseYaml(value, { prettyErrors: false }),
+  redact: (replicas) => `values of ${Object.keys(replicas).join(', ')}`,
+};

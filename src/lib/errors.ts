@@ -28,6 +28,8 @@ export const errorCodes = {
   no_work_set: 'Neither the source agent nor a published profile could say what the VM reads.',
   warming_failed: 'The target could not read what was planned; the message has the cause.',
   route_conflict: 'The route changed at the same moment; look at it and try again.',
+  output_failed:
+    'A file, a command or PgBouncer could not be brought to the route; the message has the cause, and it is tried again.',
   lab_unavailable: 'A test server could not be started on this machine; the message has the cause.',
   internal: 'A fault of Forewarm itself; please report it with the log.',
 } as const;

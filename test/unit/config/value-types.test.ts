@@ -7,6 +7,7 @@ import {
   parseBytes,
   parseDurationMs,
   parseFraction,
+  replicaValues,
   vmRules,
 } from '../../../src/config/value-types.ts';
 
@@ -82,4 +83,21 @@ describe('what is printed of a URL', () => {
       'nats://***@a:4222,nats://***@b:4222',
     );
   });
+});
+
+test('values of replicas are lines of text under names of the operator', () => {
+  const read = (value: unknown) => replicaValues.schema.safeParse(value);
+  expect(read({ db1: { host: '10.0.0.11', port: 5432, tls: true }, db2: {} }).data).toEqual({
+    db1: { host: '10.0.0.11', port: '5432', tls: 'true' },
+    db2: {},
+  });
+  const fault = (value: unknown) =>
+    read(value).error?.issues.map(({ path, message }) => [...path, message].join(' '));
+  expect(fault({ db1: { epoch: 3 } })).toEqual([
+    'db1 epoch must have another name: each route has vm, replica, epoch, at, migration itself',
+  ]);
+  expect(fault({ db1: { 'a-b': 3 } })).toEqual(['db1 a-b must be a name of letters, digits and _']);
+  expect(fault({ db1: { host: 'a\nb' } })).toEqual(['db1 host must be one line, and not empty']);
+  expect(fault({ db1: 'x' })).toEqual(['db1 must be a map such as { host: 10.0.0.11, port: 5432 }']);
+  expect(replicaValues.redact?.({ db1: { password: 'hunter2' } })).toBe('values of db1');
 });

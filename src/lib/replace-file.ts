@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+const modeOfNew = 0o644;
+
+/**
+ * Replaces a file as a whole: readers see the old content or the new one, also after a crash. A link is
+ * followed; mode and owner of a file that is there are kept. Rejects with the system's error, and leaves the
+ * old file, also when its owner cannot be kept: who reads it now could not read it afterwards.
+ */
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
+  const target = await realpath(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return path;
+    throw error;
+  });
+  const old = await stat(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  const folder = dirname(target);
+  const fresh = join(folder, `.${basename(target)}.${randomBytes(6).toString('hex')}`);
+  const file = await open(fresh, 'wx', 0o600);
+  try {
+    try {
+      await file.writeFile(content);
+      const made = await file.stat();
+      if (old !== undefined && (old.uid !== made.uid || old.gid !== made.gid))
+        await file.chown(old.uid, old.gid);
+      await file.chmod(old === undefined ? modeOfNew & ~process.umask() : old.mode & 0o7777);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, target);
+  } catch (error) {
+    await unlink(fresh).catch(() => {});
+    throw error;
+  }
+  // Without this the new name may be lost with the power.
+  const entry = await open(folder, 'r');
+  try {
+    await entry.sync();
+  } finally {
+    await entry.close();
+  }
+}
