@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { hookFile } from './defaults.ts';
 import { ConfigError, type ConfigFault } from './faults.ts';
 import { type FlatOption, flatten, isOption, mayComeFromFile, type OptionTree } from './option.ts';
 import {
@@ -32,7 +33,6 @@ export interface Loaded<Config> {
 }
 
 const agentFile = '/etc/forewarm/agent.yaml';
-const hookFile = '/etc/forewarm/hook.yaml';
 const allOptions: OptionTree = { ...agentOptions, ...hookOptions };
 
 /** Reads an agent's configuration: file < environment < flags. Throws ConfigError with every fault. */

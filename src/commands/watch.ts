@@ -1,0 +1,1 @@
+export { createCommand } from './hook.ts';
