@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { Command as CommanderCommand } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { ForewarmError } from './lib/errors.ts';
@@ -12,10 +14,10 @@ interface Entry {
 
 const [called, system, ...callArgs] = process.argv.slice(2);
 if (called === 'hook' && system === 'libvirt' && callArgs[0] !== undefined && !callArgs[0].startsWith('-')) {
-  // libvirt waits for it: before anything else is loaded, and from one file where the build has made it.
-  const bundle = new URL('./hook/hook-process.js', import.meta.url);
-  const hook: typeof import('./hypervisor/hook-process.ts') = existsSync(bundle)
-    ? await import(bundle.href)
+  // libvirt waits for it: before anything else is loaded, and from the one file that the build has made of it.
+  const bundle = fileURLToPath(new URL('./hook/start.cjs', import.meta.url));
+  const hook: Pick<typeof import('./hypervisor/hook-process.ts'), 'runHookProcess'> = existsSync(bundle)
+    ? createRequire(import.meta.url)(bundle).loadBundle()
     : await import('./hypervisor/hook-process.ts');
   await hook.runHookProcess(callArgs, 1);
 }

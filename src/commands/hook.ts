@@ -75,9 +75,9 @@ async function install(context: CommandContext, flags: InstallFlags): Promise<vo
   );
 }
 
-/** The hook in few files, as the build makes it; from the sources, the module itself. */
+/** The hook in one file, as the build makes it; from the sources, the module itself. */
 function hookScript(): string[] {
-  const bundle = fileURLToPath(new URL('../hook/hook-main.js', import.meta.url));
+  const bundle = fileURLToPath(new URL('../hook/start.cjs', import.meta.url));
   return existsSync(bundle) ? [bundle] : siblingScript(import.meta.url, '../hypervisor/hook-main');
 }
 
