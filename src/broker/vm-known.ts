@@ -25,10 +25,7 @@ export async function isVmKnown(options: Omit<BrokerOptions, 'logger'>, vm: stri
         throw jetStreamError(error);
       }
     };
-    const found = await Promise.all([
-      isThere(buckets.routes, vm),
-      isThere(buckets.profiles, `*.${vm}`),
-    ]);
+    const found = await Promise.all([isThere(buckets.routes, vm), isThere(buckets.profiles, `*.${vm}`)]);
     return found.includes(true);
   } finally {
     // Nothing is under way that a drain would wait for, and the process is about to end.

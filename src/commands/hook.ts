@@ -42,7 +42,10 @@ export function createCommand(context: CommandContext): Command {
   );
   libvirt.action(async (flags: InstallFlags) => {
     if (flags.install !== true) {
-      throw new ForewarmError('config_invalid', 'hook libvirt needs --install, or the four arguments of a call');
+      throw new ForewarmError(
+        'config_invalid',
+        'hook libvirt needs --install, or the four arguments of a call',
+      );
     }
     await install(context, flags);
   });
@@ -93,7 +96,9 @@ function checkConfig(context: CommandContext, file: string | undefined): HookCon
     }
     return config;
   } catch (error) {
-    context.err(`forewarm: ${describeError(error).message}\nforewarm: until this is mended, the hook warms nothing\n`);
+    context.err(
+      `forewarm: ${describeError(error).message}\nforewarm: until this is mended, the hook warms nothing\n`,
+    );
     return undefined;
   }
 }
@@ -101,7 +106,10 @@ function checkConfig(context: CommandContext, file: string | undefined): HookCon
 function libvirtVersion(): string | undefined {
   for (const program of ['libvirtd', 'virtqemud', 'virsh']) {
     try {
-      const printed = execFileSync(program, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      const printed = execFileSync(program, ['--version'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
       const version = /\d+\.\d+\.\d+/.exec(printed)?.[0];
       if (version !== undefined) return version;
     } catch {

@@ -60,7 +60,10 @@ function readPlain(file: unknown): HookGlance | undefined {
   const { logFile } = file;
   if (!isText(state) || ![host, logFile].every((one) => one === undefined || isText(one))) return undefined;
   const { timeout = natsDefaults.timeout, ...texts } = nats;
-  if (!isTextMap(texts) || Object.keys(texts).some((key) => !(textsOfNats as readonly string[]).includes(key)))
+  if (
+    !isTextMap(texts) ||
+    Object.keys(texts).some((key) => !(textsOfNats as readonly string[]).includes(key))
+  )
     return undefined;
   const [waitMs, timeoutMs] = [parseDurationMs(String(wait)), parseDurationMs(String(timeout))];
   if (waitMs === undefined || timeoutMs === undefined) return undefined;

@@ -135,7 +135,8 @@ export const hookOptions = {
   nats,
   hosts: required(nameMap, { description: "Each hypervisor's replica: `{ hv1: db1, hv2: db2 }`." }),
   host: optional(text, {
-    description: "This host's name in `hosts`, where it is not the host name, in full or up to its first dot.",
+    description:
+      "This host's name in `hosts`, where it is not the host name, in full or up to its first dot.",
   }),
   guests: option(nameMap, {
     default: {},

@@ -8,7 +8,13 @@ const folder = fileURLToPath(new URL('../../dist/hook', import.meta.url));
 const entry = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 rmSync(folder, { recursive: true, force: true });
-const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', logLevel: 'warning' } as const;
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  logLevel: 'warning',
+} as const;
 await build({ ...common, entryPoints: [entry('hook-start.ts')], outfile: `${folder}/start.cjs` });
 await build({
   ...common,

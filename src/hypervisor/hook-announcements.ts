@@ -66,7 +66,8 @@ async function wait(ahead: WarmAhead, beforePublishing: () => void): Promise<War
     const onTarget = () => beforePublishing();
     const { verdict } = await ahead.run(new AbortController().signal, { onTarget, onProgress() {} });
     if (verdict.kind === 'ready') return { warm: true, line: `${to} is ready for ${vm} (migration ${id})` };
-    if (verdict.kind === 'arrived') return { warm: true, line: `${vm} is at ${to} already (migration ${id})` };
+    if (verdict.kind === 'arrived')
+      return { warm: true, line: `${vm} is at ${to} already (migration ${id})` };
     if (verdict.kind === 'ended') {
       const reason = verdict.reason ?? 'no reason was given';
       const nothing = nothingToWarm.has(verdict.code ?? '');

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { asksToRefuse, glanceAtHookFile } from '../config/hook-glance.ts';
 import { hookDefaults } from '../config/defaults.ts';
+import { asksToRefuse, glanceAtHookFile } from '../config/hook-glance.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { describeError } from '../lib/errors.ts';
 import { tell } from './hook-log.ts';

@@ -28,6 +28,7 @@ export const errorCodes = {
   no_work_set: 'Neither the source agent nor a published profile could say what the VM reads.',
   warming_failed: 'The target could not read what was planned; the message has the cause.',
   route_conflict: 'The route changed at the same moment; look at it and try again.',
+  hypervisor_failed: 'The hypervisor refused, failed or does not answer; the message has its words.',
   lab_unavailable: 'A test server could not be started on this machine; the message has the cause.',
   internal: 'A fault of Forewarm itself; please report it with the log.',
 } as const;
