@@ -10,8 +10,6 @@ import { answerCall, type HookAnswer, type HookParts } from './libvirt-hook.ts';
 
 /** What may follow a wait that is over: taking the intent back, and the log. In milliseconds. */
 const afterwardsMs = 1_500;
-/** Longest wait for the domain's XML, in milliseconds. */
-const xmlMs = 2_000;
 
 /**
  * One call of libvirt's hook, as a process that does nothing else: whatever happens it ends in time, with 0, or with
@@ -81,16 +79,16 @@ function silenceStdout(): void {
   }
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+function once<T>(make: (ms: number) => Promise<T>): (ms: number) => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
+  return (ms) => {
+    made ??= make(ms);
     return made;
   };
 }
 
 /** All of stdin, or what has come of it after a while. Without an XML a guest goes by its own name. */
-function readStdin(): Promise<string> {
+function readStdin(ms: number): Promise<string> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
     const done = () => {
@@ -98,7 +96,7 @@ function readStdin(): Promise<string> {
       process.stdin.destroy();
       resolve(Buffer.concat(pieces).toString('utf8'));
     };
-    const timer = setTimeout(done, xmlMs);
+    const timer = setTimeout(done, ms);
     process.stdin.on('data', (piece: Buffer) => pieces.push(piece));
     process.stdin.once('end', done);
     process.stdin.once('error', done);

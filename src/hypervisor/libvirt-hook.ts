@@ -22,8 +22,8 @@ export interface HookParts {
   readonly loadConfig: () => Promise<HookConfig>;
   /** Whether a file that may be faulty elsewhere asks for policy `require`. */
   readonly asksToRefuse: () => boolean;
-  /** The domain's XML, or what came of it in time. */
-  readonly readXml: () => Promise<string>;
+  /** The domain's XML, or what came of it within that many milliseconds. */
+  readonly readXml: (ms: number) => Promise<string>;
   readonly isVmKnown: (nats: HookGlance['nats'], vm: string) => Promise<boolean>;
   readonly announcements: () => Promise<typeof import('./hook-announcements.ts')>;
   /**
@@ -34,6 +34,9 @@ export interface HookParts {
 
 /** Bound of telling NATS that a guest is gone or has left, in milliseconds: libvirt waits for it. */
 const tellingMs = 3_000;
+
+/** libvirt writes the XML at once; one that does not end must not eat up the wait. */
+const xmlMs = (leftMs: number) => Math.min(2_000, leftMs / 4);
 
 /** Answers one call. Rejects only by a fault of its own. */
 export async function answerCall(call: LibvirtCall, parts: HookParts): Promise<HookAnswer> {
@@ -53,8 +56,8 @@ async function coming(
   const { guest } = call;
   let unreachable: string | undefined;
   if (glance !== undefined) {
-    parts.bound(glance.waitMs, lateAnswer(guest, glance, parts));
-    const vm = await vmNameOf({ name: guest, xml: await parts.readXml(), guests: glance.guests });
+    const leftMs = parts.bound(glance.waitMs, lateAnswer(guest, glance, parts));
+    const vm = await vmNameOf({ name: guest, xml: await parts.readXml(xmlMs(leftMs)), guests: glance.guests });
     if (vm === undefined) return notOurs(guest, 'its name is no name of a VM', glance.logFile);
     if (glance.replica !== undefined) {
       const known = await parts.isVmKnown(glance.nats, vm).catch((error: unknown) => {
@@ -82,7 +85,8 @@ async function coming(
   if (target === undefined) {
     return answer(true, `hosts in hook.yaml names no replica of ${host}, so nothing is warmed`);
   }
-  const vm = await vmNameOf({ name: guest, xml: await parts.readXml(), guests: config.guests });
+  const xml = await parts.readXml(xmlMs(remainingMs));
+  const vm = await vmNameOf({ name: guest, xml, guests: config.guests });
   if (vm === undefined) return notOurs(guest, 'its name is no name of a VM', logFile);
   const { warmForGuest } = await parts.announcements();
   const pending = new PendingMigrations(config.state);
@@ -98,7 +102,7 @@ async function left(
 ): Promise<HookAnswer> {
   const { guest } = call;
   parts.bound(tellingMs, unheard(guest, 'has left', glance?.logFile));
-  const xml = await parts.readXml();
+  const xml = await parts.readXml(xmlMs(tellingMs));
   if (glance !== undefined) {
     const vm = await vmNameOf({ name: guest, xml, guests: glance.guests });
     if (vm === undefined || !(await parts.isVmKnown(glance.nats, vm))) return { allow: true };

@@ -94,7 +94,10 @@ export class Qmp {
     } catch {
       return;
     }
-    if ('QMP' in message) return this.#greeted();
+    if ('QMP' in message) {
+      this.#greeted();
+      return;
+    }
     if (typeof message['event'] === 'string') {
       const event = { event: message['event'], data: (message['data'] ?? {}) as QmpEvent['data'] };
       for (const listener of this.#listeners) listener(event);
