@@ -83,7 +83,10 @@ export class Qmp {
       void this.closed.then(() => reject(this.#failure('it was closed before QEMU greeted')));
     });
     this.#socket.on('error', () => {});
-    createInterface({ input: this.#socket }).on('line', (line) => this.#hear(line));
+    const lines = createInterface({ input: this.#socket });
+    lines.on('line', (line) => this.#hear(line));
+    // It repeats the socket's own.
+    lines.on('error', () => {});
     await this.#bounded(greeting, 'greeting (does another client hold the socket?)');
   }
 
