@@ -1,14 +1,27 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Command as CommanderCommand } from 'commander';
 import type { CommandContext } from './commands/context.ts';
 import { ForewarmError } from './lib/errors.ts';
 
 interface Entry {
   readonly summary: string;
   /** Loaded only when it is the one that runs, so that the others cost nothing at the start. */
-  readonly load: () => Promise<{ readonly createCommand: (context: CommandContext) => Command }>;
+  readonly load: () => Promise<{ readonly createCommand: (context: CommandContext) => CommanderCommand }>;
 }
+
+const [called, system, ...callArgs] = process.argv.slice(2);
+if (called === 'hook' && system === 'libvirt' && callArgs[0] !== undefined && !callArgs[0].startsWith('-')) {
+  // libvirt waits for it: before anything else is loaded, and from the one file that the build has made of it.
+  const bundle = fileURLToPath(new URL('./hook/start.cjs', import.meta.url));
+  const hook: Pick<typeof import('./hypervisor/hook-process.ts'), 'runHookProcess'> = existsSync(bundle)
+    ? createRequire(import.meta.url)(bundle).loadBundle()
+    : await import('./hypervisor/hook-process.ts');
+  await hook.runHookProcess(callArgs, 1);
+}
+const { Command, CommanderError } = await import('commander');
 
 const entries: Readonly<Record<string, Entry>> = {
   agent: {
@@ -26,6 +39,14 @@ const entries: Readonly<Record<string, Entry>> = {
   abort: {
     summary: 'say that a VM stays where it is',
     load: () => import('./commands/abort.ts'),
+  },
+  hook: {
+    summary: "answer a hypervisor's hook, or install it",
+    load: () => import('./commands/hook.ts'),
+  },
+  watch: {
+    summary: "follow a hypervisor's events, and say which VMs have arrived",
+    load: () => import('./commands/watch.ts'),
   },
   route: {
     summary: "show, set, delete or follow which replica a VM's connections go to",
@@ -105,7 +126,7 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-async function createProgram(): Promise<Command> {
+async function createProgram(): Promise<CommanderCommand> {
   const program = new Command('forewarm')
     .description("Warms a replica's buffer cache for one VM before the VM is migrated and reads there.")
     .version(version())
@@ -122,7 +143,7 @@ async function createProgram(): Promise<Command> {
 }
 
 /** Commander hands these settings down only to commands that it makes itself. */
-function inherit(command: Command, parent: Command): Command {
+function inherit(command: CommanderCommand, parent: CommanderCommand): CommanderCommand {
   command.copyInheritedSettings(parent);
   for (const child of command.commands) inherit(child, command);
   return command;

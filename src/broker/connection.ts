@@ -28,8 +28,10 @@ export interface BrokerOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Connects and reconnects for ever. Rejects with `broker_unreachable` or `broker_denied`. */
-export async function openConnection(options: BrokerOptions): Promise<NatsConnection> {
+/** Connects and reconnects for ever; tells a logger, if there is one, of losses. Rejects with `broker_unreachable` or `broker_denied`. */
+export async function openConnection(
+  options: Omit<BrokerOptions, 'logger'> & Partial<Pick<BrokerOptions, 'logger'>>,
+): Promise<NatsConnection> {
   const settings: ConnectionOptions = {
     servers: options.url.split(',').map((server) => server.trim()),
     name: options.name,
@@ -53,7 +55,7 @@ export async function openConnection(options: BrokerOptions): Promise<NatsConnec
   } catch (error) {
     throw connectionError(error, options.url);
   }
-  void logStatus(connection, options.logger);
+  if (options.logger !== undefined) void logStatus(connection, options.logger);
   return connection;
 }
 

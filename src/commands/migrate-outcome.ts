@@ -21,23 +21,44 @@ export async function carryOut(
 ): Promise<number> {
   const { argv, ahead, warn } = work;
   const running = runCommand(argv, { stdoutToStderr: work.json });
-  context.onSignal = (signal) => {
-    // A terminal's Ctrl-C reaches the command by itself.
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) running.kill(signal);
-    return true;
-  };
+  passSignals(context, running);
   const { status, failure } = await running.end;
   if (failure !== undefined) warn(`the command could not be started: ${failure}`);
+  await tellOutcome({ status, why: `the command ended with status ${status}`, ahead, warn });
+  return status;
+}
+
+/** Hands signals to what moves the VM. */
+export function passSignals(
+  context: CommandContext,
+  running: { kill(signal: NodeJS.Signals): void },
+  options: { readonly ownSigint?: boolean } = {},
+): void {
+  context.onSignal = (signal) => {
+    // A terminal's Ctrl-C reaches a command by itself.
+    if (options.ownSigint || signal !== 'SIGINT' || !process.stdin.isTTY) running.kill(signal);
+    return true;
+  };
+}
+
+/** Says arrived or aborted by how the move ended; a failure to say it is a warning. */
+export async function tellOutcome(move: {
+  /** 0 is an arrival. */
+  readonly status: number;
+  /** Why it is aborted. */
+  readonly why: string;
+  readonly ahead: WarmAhead | undefined;
+  readonly warn: (text: string) => void;
+}): Promise<void> {
+  const { status, ahead, warn } = move;
   if (ahead === undefined) {
-    warn('nothing was announced, since the names or the configuration are wrong');
-    return status;
+    return warn('nothing was announced, since the names or the configuration are wrong');
   }
   const { vm, id } = ahead.order;
   const { target, published } = ahead;
   const migration = published ? id : undefined;
   if (target === undefined) {
-    warn(`no target was chosen, so the route of ${vm} stays as it is`);
-    return status;
+    return warn(`no target was chosen, so the route of ${vm} stays as it is`);
   }
   try {
     if (status === 0) {
@@ -50,18 +71,17 @@ export async function carryOut(
       if (route === null) warn(`no replica ${target} was ever seen, so the route of ${vm} stays as it is`);
       else warn(`${vm} has arrived; its route is ${route.replica}, epoch ${route.epoch}`);
     } else if (migration !== undefined) {
-      const reason = `the command ended with status ${status}`;
+      const reason = move.why.slice(0, 1_024);
       const announce = ahead
         .connect({ ms: announceMs })
         .then((broker) => announceAbort(broker, { target, migration, reason }));
       await within('saying aborted', announce, { ms: announceMs });
-      warn(`${reason}; the migration is aborted`);
+      warn(`${move.why}; the migration is aborted`);
     }
   } catch (error) {
     const verb = status === 0 ? `arrive --vm ${vm} --to ${target}` : `abort --migration ${id}`;
     warn(`${describeError(error).message}; when NATS is back, run \`forewarm ${verb}\``);
   }
-  return status;
 }
 
 /** The wait was interrupted: on a terminal asks what shall become of the warming, else leaves it. */

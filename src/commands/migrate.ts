@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { parseDurationMs } from '../config/value-types.ts';
+import { parseBytes, parseDurationMs } from '../config/value-types.ts';
 import { describeError, type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { WaitResult } from '../publisher/await-ready.ts';
@@ -12,7 +12,8 @@ import {
   print,
   publisherConfig,
 } from './context.ts';
-import { afterInterrupt, carryOut } from './migrate-outcome.ts';
+import { startCommandMove, startQmpMove } from './migrate-moves.ts';
+import { afterInterrupt, carryOut, passSignals, tellOutcome } from './migrate-outcome.ts';
 import { formatMs, formatShare } from './terminal/format.ts';
 import { barProgress, lineProgress } from './terminal/progress.ts';
 
@@ -26,6 +27,12 @@ interface MigrateFlags extends Flags {
   readonly deadline: Date;
   readonly id?: string;
   readonly json?: boolean;
+  readonly concurrent?: boolean;
+  readonly whenReady?: string;
+  readonly qmp?: string;
+  readonly toUri?: string;
+  readonly heldBandwidth: number;
+  readonly fullBandwidth?: number;
 }
 
 interface Result {
@@ -50,6 +57,13 @@ function parseDeadline(text: string): Date {
   return date;
 }
 
+function parseBandwidth(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === undefined || bytes === 0)
+    throw new InvalidArgumentError('Give a size such as 8MiB, a second.');
+  return bytes;
+}
+
 export function createCommand(context: CommandContext): Command {
   const command = new Command('migrate')
     .description(
@@ -66,6 +80,24 @@ export function createCommand(context: CommandContext): Command {
       parseDeadline('30s'),
     )
     .option('--id <name>', 'id of the migration; publishing one twice is one migration')
+    .option('--concurrent', 'start COMMAND at once; --when-ready opens its gate')
+    .option(
+      '--when-ready <command>',
+      'with --concurrent: run by the shell once, when the target is warm or the deadline is there',
+    )
+    .option('--qmp <socket>', "move by QEMU's own QMP socket, without COMMAND")
+    .option('--to-uri <uri>', 'with --qmp: where the destination listens, as tcp:HOST:PORT')
+    .option(
+      '--held-bandwidth <size>',
+      'with --qmp: bytes a second until the target is warm',
+      parseBandwidth,
+      parseBandwidth('4MiB'),
+    )
+    .option(
+      '--full-bandwidth <size>',
+      "with --qmp: bytes a second from then on (default: QEMU's own before)",
+      parseBandwidth,
+    )
     .option('--json', "print the result as JSON (COMMAND's own output then goes to stderr)")
     .argument('[command...]', 'what to run afterwards, after --');
   addConfigOptions(command);
@@ -77,13 +109,99 @@ Exit status: 0 ready, 3 not ready by the deadline (go on), 1 error, 2 wrong usag
 Examples:
   forewarm migrate --vm app1 --to db2
   forewarm migrate --vm app1 --to auto --deadline 10s
-  forewarm migrate --vm app1 --to db2 -- virsh migrate --live app1 qemu+ssh://hv2/system`,
+  forewarm migrate --vm app1 --to db2 -- virsh migrate --live app1 qemu+ssh://hv2/system
+  forewarm migrate --vm app1 --to db2 --concurrent --when-ready 'virsh migrate-setspeed app1 1000' \\
+    -- virsh migrate --live --bandwidth 5 app1 qemu+ssh://hv2/system
+  forewarm migrate --vm app1 --to db2 --qmp /run/app1.qmp --to-uri tcp:hv2:4444`,
   );
   // The default is shown as what it is, not as the time that it became.
-  for (const option of command.options)
-    if (option.long === '--deadline') option.defaultValueDescription = '30s';
-  command.action((argv: string[], flags: MigrateFlags) => migrate(context, flags, argv));
+  const shown: Readonly<Record<string, string>> = { '--deadline': '30s', '--held-bandwidth': '4MiB' };
+  for (const option of command.options) {
+    const text = shown[option.long ?? ''];
+    if (text !== undefined) option.defaultValueDescription = text;
+  }
+  command.action(async (argv: string[], flags: MigrateFlags) => {
+    checkFlags(flags, argv);
+    if (flags.concurrent === true || flags.qmp !== undefined) await moveWhileWarming(context, flags, argv);
+    else await migrate(context, flags, argv);
+  });
   return command;
+}
+
+function checkFlags(flags: MigrateFlags, argv: readonly string[]): void {
+  const wrong = (message: string, hint: string) => new ForewarmError('config_invalid', message, { hint });
+  if (flags.qmp !== undefined || flags.toUri !== undefined) {
+    if (flags.qmp === undefined || flags.toUri === undefined) {
+      throw wrong('--qmp and --to-uri belong together', 'Give both: --qmp SOCKET --to-uri tcp:HOST:PORT.');
+    }
+    if (argv.length > 0 || flags.concurrent || flags.whenReady !== undefined) {
+      throw wrong('--qmp moves the VM itself', 'Leave out COMMAND, --concurrent and --when-ready.');
+    }
+  } else if (flags.concurrent === true && argv.length === 0) {
+    throw wrong('--concurrent needs a COMMAND', 'Give it after --.');
+  } else if (flags.whenReady !== undefined && flags.concurrent !== true) {
+    throw wrong('--when-ready belongs to --concurrent', 'Add --concurrent, or leave it out.');
+  }
+}
+
+/** The VM moves while the target warms; warmth opens the move's gate. */
+async function moveWhileWarming(
+  context: CommandContext,
+  flags: MigrateFlags,
+  argv: readonly string[],
+): Promise<void> {
+  const startMs = performance.now();
+  const warn = (text: string) => context.err(`forewarm: ${text}\n`);
+  const id = flags.id ?? newMigrationId(flags.vm, new Date());
+  const { vm, to, from, deadline } = flags;
+  const order = { id, vm, to, from, deadline };
+  const start = () =>
+    flags.qmp === undefined
+      ? startCommandMove({ argv, whenReady: flags.whenReady, json: flags.json === true, order })
+      : startQmpMove({ ...flags, qmp: flags.qmp, toUri: flags.toUri! });
+  const move = await start();
+  passSignals(context, move, { ownSigint: flags.qmp !== undefined });
+  let ahead: WarmAhead | undefined;
+  let outcome: Result['outcome'] = 'skipped';
+  let waited: WaitResult | undefined;
+  const over = new AbortController();
+  void move.end.then(() => over.abort());
+  try {
+    checkOrderNames(flags, id);
+    ahead = new WarmAhead(order, publisherConfig(context, flags));
+    waited = await wait(context, ahead, over.signal);
+    outcome = outcomeOf(waited);
+    if (waited.verdict.kind === 'ended')
+      warn(`${endedError(id, waited.verdict).message}; going on without warming`);
+    else if (outcome === 'deadline') warn(`${ahead.target} was not ready by the deadline; going on`);
+  } catch (error) {
+    if (!over.signal.aborted) warn(`${describeError(error).message}; going on without warming`);
+  }
+  const waitedMs = Math.round(performance.now() - startMs);
+  try {
+    if (!over.signal.aborted) await move.open(outcome).catch((error) => warn(describeError(error).message));
+    const { status, failure, why } = await move.end;
+    if (failure !== undefined) warn(failure);
+    await tellOutcome({ status, why, ahead, warn });
+    context.exitStatus = status;
+    if (flags.json === true) {
+      const result: Result = {
+        ...{ id, vm, target: ahead?.target, outcome, waitedMs },
+        ...{ deadline: deadline.toISOString(), record: waited?.record, command: { status } },
+      };
+      print(context, flags, result, () => '');
+    }
+  } finally {
+    move.close();
+    await ahead?.close();
+  }
+}
+
+function checkOrderNames({ vm, to, from }: MigrateFlags, id: string): void {
+  checkName('--vm', vm);
+  checkName('--to', to);
+  if (from !== undefined) checkName('--from', from);
+  checkName('--id', id);
 }
 
 async function migrate(context: CommandContext, flags: MigrateFlags, argv: readonly string[]): Promise<void> {
@@ -102,10 +220,7 @@ async function migrate(context: CommandContext, flags: MigrateFlags, argv: reado
     return true;
   };
   try {
-    checkName('--vm', vm);
-    checkName('--to', to);
-    if (from !== undefined) checkName('--from', from);
-    checkName('--id', id);
+    checkOrderNames(flags, id);
     ahead = new WarmAhead({ id, vm, to, from, deadline }, publisherConfig(context, flags));
     waited = await wait(context, ahead, interrupt.signal);
   } catch (error) {

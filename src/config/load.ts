@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
+import { hookFile } from './defaults.ts';
 import { ConfigError, type ConfigFault } from './faults.ts';
 import { type FlatOption, flatten, isOption, mayComeFromFile, type OptionTree } from './option.ts';
 import {
@@ -34,7 +35,6 @@ export interface Loaded<Config> {
 }
 
 const agentFile = '/etc/forewarm/agent.yaml';
-const hookFile = '/etc/forewarm/hook.yaml';
 /** What a hypervisor's or an application's host has in its file. */
 const hookFileOptions: OptionTree = { ...hookOptions, ...routeWatchOptions };
 const allOptions: OptionTree = { ...agentOptions, ...hookFileOptions };

@@ -1,3 +1,4 @@
+import { hookDefaults, natsDefaults } from './defaults.ts';
 import { type ConfigOf, option, optional, required } from './option.ts';
 import {
   databaseUrl,
@@ -19,7 +20,7 @@ import {
 
 const nats = {
   url: option(natsUrl, {
-    default: 'nats://127.0.0.1:4222',
+    default: natsDefaults.url,
     description: 'NATS server, or several with commas between.',
   }),
   creds: optional(path, { description: 'Credentials file of NATS (JWT and key).' }),
@@ -27,11 +28,11 @@ const nats = {
   password: optional(text, { secret: true, description: 'Password for NATS.' }),
   token: optional(text, { secret: true, description: 'Token for NATS.' }),
   prefix: option(name, {
-    default: 'forewarm',
+    default: natsDefaults.prefix,
     description: 'First token of every subject, stream and bucket; the same on all hosts that work together.',
   }),
   timeout: option(duration, {
-    default: '5s',
+    default: natsDefaults.timeout,
     description: 'Longest wait for NATS to answer a connection or a request.',
   }),
 };
@@ -134,17 +135,28 @@ export const publisherOptions = { nats };
 export const hookOptions = {
   nats,
   hosts: required(nameMap, { description: "Each hypervisor's replica: `{ hv1: db1, hv2: db2 }`." }),
+  host: optional(text, {
+    description:
+      "This host's name in `hosts`, where it is not the host name, in full or up to its first dot.",
+  }),
   guests: option(nameMap, {
     default: {},
     description: 'VM names of guests whose own name has other characters than `A-Z a-z 0-9 _ -`.',
   }),
   wait: option(duration, {
-    default: '20s',
+    default: hookDefaults.wait,
     description: 'Longest time that a migration is held for warming.',
   }),
   policy: option(oneOf('proceed', 'require'), {
     default: 'proceed',
     description: 'What becomes of a migration that was not ready in time; `require` refuses it.',
+  }),
+  state: option(path, {
+    default: hookDefaults.state,
+    description: 'Folder of what is under way on this host.',
+  }),
+  logFile: optional(path, {
+    description: "File for the hook's log; without it syslog, as `forewarm`.",
   }),
 };
 

@@ -2,17 +2,11 @@ import ipaddr from 'ipaddr.js';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import type { VmRule } from '../attribution/vm-rules.ts';
+import { parseDurationMs } from '../lib/duration.ts';
 import { nameSchema } from '../messages/names.ts';
 import type { ValueType } from './option.ts';
 
-const msPerUnit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Milliseconds of `500ms`, `20s`, `1.5m`, `10m`, `2h`, `1d`; undefined when it is none. */
-export function parseDurationMs(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim());
-  if (match === null) return undefined;
-  return Math.round(Number(match[1]) * msPerUnit[match[2] as keyof typeof msPerUnit]);
-}
+export { parseDurationMs };
 
 const bytesPerUnit: Readonly<Record<string, number>> = {
   b: 1,

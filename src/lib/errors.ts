@@ -30,6 +30,7 @@ export const errorCodes = {
   route_conflict: 'The route changed at the same moment; look at it and try again.',
   output_failed:
     'A file, a command or PgBouncer could not be brought to the route; the message has the cause, and it is tried again.',
+  hypervisor_failed: 'The hypervisor refused, failed or does not answer; the message has its words.',
   lab_unavailable: 'A test server could not be started on this machine; the message has the cause.',
   internal: 'A fault of Forewarm itself; please report it with the log.',
 } as const;

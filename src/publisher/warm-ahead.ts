@@ -18,6 +18,8 @@ export interface MigrationOrder {
   readonly to: string;
   readonly from: string | undefined;
   readonly deadline: Date;
+  /** Free text for the record; without it, the user and the host of this command. */
+  readonly issuedBy?: string;
 }
 
 export interface WarmAheadHooks {
@@ -76,7 +78,7 @@ export class WarmAhead {
       target,
       deadline: order.deadline.toISOString(),
       issuedAt: systemClock.now().toISOString(),
-      issuedBy: `cli:${userInfo().username}@${hostname()}`.slice(0, 256),
+      issuedBy: (order.issuedBy ?? `cli:${userInfo().username}@${hostname()}`).slice(0, 256),
     } as const;
     // Before the acknowledgement: what was sent may have been taken even if the answer is lost.
     this.#published = true;

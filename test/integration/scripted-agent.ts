@@ -45,6 +45,11 @@ export class ScriptedAgent {
     await this.broker.close();
   }
 
+  /** One more step of the migration, when the test says so. */
+  async go(id: string, trigger: Trigger): Promise<void> {
+    await this.#trigger(id, trigger);
+  }
+
   async #begin(): Promise<void> {
     const { broker } = this;
     const { replica } = this.#options;

@@ -13,14 +13,22 @@ export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Runs a command in the foreground. With `stdoutToStderr` its output leaves stdout to our own result. */
+/**
+ * Runs a command in the foreground. With `stdoutToStderr` its output leaves stdout to our own result; with
+ * `aside` it leaves stdin to another one, and `env` adds to the environment.
+ */
 export function runCommand(
   argv: readonly string[],
-  options: { readonly stdoutToStderr?: boolean } = {},
+  options: {
+    readonly stdoutToStderr?: boolean;
+    readonly aside?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): RunningCommand {
   const [file = '', ...args] = argv;
   const child = spawn(file, args, {
-    stdio: ['inherit', options.stdoutToStderr ? 2 : 'inherit', 'inherit'],
+    env: { ...process.env, ...options.env },
+    stdio: [options.aside ? 'ignore' : 'inherit', options.stdoutToStderr ? 2 : 'inherit', 'inherit'],
   });
   const end = new Promise<CommandEnd>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {

@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { launcherScript } from '../../../src/hypervisor/libvirt-install.ts';
+
+/** The launcher as a shell runs it, around a hook that ends in one way or another. */
+
+function launch(script: string, boundMs = 10_000) {
+  const command = ['/bin/sh', '-c', script, 'hook'];
+  const text = launcherScript({ command, timeout: '/usr/bin/timeout', boundMs, config: '/x y' });
+  const args = ['-c', text, 'qemu', 'app1', 'migrate', 'begin', '-'];
+  const { status, stdout, stderr } = spawnSync('/bin/sh', args, { input: '<domain/>', encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test('hands arguments, stdin and the configuration on, and nothing comes to stdout', () => {
+  const result = launch('cat >&2; echo "|$*|$FOREWARM_CONFIG" >&2; echo noise');
+  expect(result).toEqual({ status: 0, stdout: '', stderr: '<domain/>|app1 migrate begin -|/x y\n' });
+});
+
+test('a refusal is a failure for libvirt', () => expect(launch('exit 77')).toMatchObject({ status: 1, stdout: '' }));
+
+test.each([
+  ['a crash', 'exit 1', 10_000, 'ended with 1'],
+  ['a program that is not there', 'exec /nowhere/node', 10_000, 'ended with 127'],
+  ['a signal', 'kill -9 $$', 10_000, 'ended with 137'],
+  ['a hook that hangs', 'sleep 30', 1_000, 'not within 1 s'],
+])('%s lets the guest go on', (_, script, boundMs, line) => {
+  const result = launch(script, boundMs);
+  expect(result).toMatchObject({ status: 0, stdout: '' });
+  expect(result.stderr).toContain(line);
+});
