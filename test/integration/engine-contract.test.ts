@@ -34,11 +34,14 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
       logger: silentLogger,
     });
 
-  /** Reads of one VM at the source, as an application makes them. */
-  async function readAs(vm: string, table: string): Promise<void> {
+  /** Reads of one VM at the source, as an application makes them, and what was seen of all VMs before its session ended. */
+  async function observed(vm: string, table: string) {
     const client = await openAppClient({ dsn: atSource.url, vm, table });
     for (let i = 0; i < 200; i++) await client.read([1 + 20 * i, 20 + 20 * i]);
+    await source.observer.sample();
+    const { vms } = await source.observer.collect();
     await client.close();
+    return vms;
   }
 
   const matchOf = async (engine: Engine, table: string): Promise<RelationMatch> => {
@@ -82,9 +85,7 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
     await source.observer.collect();
     const seen = new Map<string, Set<string>>();
     for (let i = 0; i < 4; i++) {
-      await readAs('app1', mine);
-      await source.observer.sample();
-      const { vms } = await source.observer.collect();
+      const vms = await observed('app1', mine);
       for (const [vm, { relations }] of vms) {
         const names = seen.get(vm) ?? new Set();
         seen.set(vm, names);
