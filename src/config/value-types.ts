@@ -180,7 +180,8 @@ export const nameMap: ValueType<Readonly<Record<string, string>>> = {
 };
 
 const valueNames = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-const ownNames: ReadonlySet<string> = new Set(['vm', 'replica', 'epoch', 'at', 'migration']);
+/** What every route has by itself; no value of a replica may be called so. */
+export const routeFacts: readonly string[] = ['vm', 'replica', 'epoch', 'at', 'migration'];
 const oneLine = z
   .union([z.string(), z.number(), z.boolean()], 'must be text or a number')
   .transform(String)
@@ -192,8 +193,8 @@ const valuesSchema = z
     for (const key of Object.keys(values)) {
       const issue = (message: string) => context.addIssue({ code: 'custom', path: [key], message });
       if (!valueNames.test(key)) issue('must be a name of letters, digits and _');
-      else if (ownNames.has(key))
-        issue(`must have another name: each route has ${[...ownNames].join(', ')} itself`);
+      else if (routeFacts.includes(key))
+        issue(`must have another name: each route has ${routeFacts.join(', ')} itself`);
     }
   });
 

@@ -25,6 +25,3 @@ export function factsOf(vm: string, route: Route, replicas: ReplicaValues): Rout
     ...Object.entries(replicas[route.replica] ?? {}),
   ]);
 }
-
-/** Names that every route has, whatever values the operator gave. */
-export const commonFacts = ['vm', 'replica', 'epoch', 'at', 'migration'] as const;

@@ -1,5 +1,6 @@
+import { routeFacts } from '../../config/value-types.ts';
 import { ForewarmError } from '../../lib/errors.ts';
-import { commonFacts, type ReplicaValues, type RouteFacts } from './output.ts';
+import type { ReplicaValues, RouteFacts } from './output.ts';
 
 type Piece = { readonly text: string } | { readonly name: string };
 
@@ -35,14 +36,13 @@ export class Template {
 
   /** Throws `config_invalid` where a placeholder has no value for one of the replicas, or is known nowhere. */
   check(replicas: ReplicaValues): void {
-    const common: readonly string[] = commonFacts;
     const wanted = this.#pieces.flatMap((piece) => ('name' in piece ? [piece.name] : []));
-    for (const name of wanted.filter((one) => !common.includes(one))) {
+    for (const name of wanted.filter((one) => !routeFacts.includes(one))) {
       const lacking = Object.entries(replicas).filter(([, values]) => !(name in values));
       if (Object.keys(replicas).length > 0 && lacking.length === 0) continue;
       const who = lacking.map(([replica]) => replica).join(', ') || 'any replica';
       throw new ForewarmError('config_invalid', `--template: {${name}} has no value for ${who}`, {
-        hint: `Every route has ${common.join(', ')}; others are given as replicas: { db1: { ${name}: … } } in the file, or by --replicas.`,
+        hint: `Every route has ${routeFacts.join(', ')}; others are given as replicas: { db1: { ${name}: … } } in the file, or by --replicas.`,
       });
     }
   }
