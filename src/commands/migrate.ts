@@ -1,51 +1,24 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { parseBytes, parseDurationMs } from '../config/value-types.ts';
-import { describeError, type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
+import { describeError, ForewarmError } from '../lib/errors.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { WaitResult } from '../publisher/await-ready.ts';
 import { newMigrationId, WarmAhead } from '../publisher/warm-ahead.ts';
+import { addConfigOptions, type CommandContext, print, publisherConfig } from './context.ts';
 import {
-  addConfigOptions,
-  type CommandContext,
-  checkName,
-  type Flags,
-  print,
-  publisherConfig,
-} from './context.ts';
-import { startCommandMove, startQmpMove } from './migrate-moves.ts';
-import { afterInterrupt, carryOut, passSignals, tellOutcome } from './migrate-outcome.ts';
+  checkOrderNames,
+  endedError,
+  type MigrateFlags,
+  outcomeOf,
+  type Result,
+  wait,
+} from './migrate-order.ts';
+import { afterInterrupt, carryOut } from './migrate-outcome.ts';
+import { moveWhileWarming } from './migrate-while-warming.ts';
 import { formatMs, formatShare } from './terminal/format.ts';
-import { barProgress, lineProgress } from './terminal/progress.ts';
 
 const notReadyStatus = 3;
 const signalStatus = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-interface MigrateFlags extends Flags {
-  readonly vm: string;
-  readonly to: string;
-  readonly from?: string;
-  readonly deadline: Date;
-  readonly id?: string;
-  readonly json?: boolean;
-  readonly concurrent?: boolean;
-  readonly whenReady?: string;
-  readonly qmp?: string;
-  readonly toUri?: string;
-  readonly heldBandwidth: number;
-  readonly fullBandwidth?: number;
-}
-
-interface Result {
-  readonly id: string;
-  readonly vm: string;
-  readonly target: string | undefined;
-  /** `skipped`: the warming could not be asked for, and the command ran all the same. */
-  readonly outcome: 'ready' | 'deadline' | 'arrived' | 'skipped';
-  readonly waitedMs: number;
-  readonly deadline: string;
-  readonly record?: MigrationRecord | undefined;
-  readonly command?: { readonly status: number };
-}
 
 function parseDeadline(text: string): Date {
   const durationMs = parseDurationMs(text);
@@ -144,66 +117,6 @@ function checkFlags(flags: MigrateFlags, argv: readonly string[]): void {
   }
 }
 
-/** The VM moves while the target warms; warmth opens the move's gate. */
-async function moveWhileWarming(
-  context: CommandContext,
-  flags: MigrateFlags,
-  argv: readonly string[],
-): Promise<void> {
-  const startMs = performance.now();
-  const warn = (text: string) => context.err(`forewarm: ${text}\n`);
-  const id = flags.id ?? newMigrationId(flags.vm, new Date());
-  const { vm, to, from, deadline } = flags;
-  const order = { id, vm, to, from, deadline };
-  const start = () =>
-    flags.qmp === undefined
-      ? startCommandMove({ argv, whenReady: flags.whenReady, json: flags.json === true, order })
-      : startQmpMove({ ...flags, qmp: flags.qmp, toUri: flags.toUri! });
-  const move = await start();
-  passSignals(context, move, { ownSigint: flags.qmp !== undefined });
-  let ahead: WarmAhead | undefined;
-  let outcome: Result['outcome'] = 'skipped';
-  let waited: WaitResult | undefined;
-  const over = new AbortController();
-  void move.end.then(() => over.abort());
-  try {
-    checkOrderNames(flags, id);
-    ahead = new WarmAhead(order, publisherConfig(context, flags));
-    waited = await wait(context, ahead, over.signal);
-    outcome = outcomeOf(waited);
-    if (waited.verdict.kind === 'ended')
-      warn(`${endedError(id, waited.verdict).message}; going on without warming`);
-    else if (outcome === 'deadline') warn(`${ahead.target} was not ready by the deadline; going on`);
-  } catch (error) {
-    if (!over.signal.aborted) warn(`${describeError(error).message}; going on without warming`);
-  }
-  const waitedMs = Math.round(performance.now() - startMs);
-  try {
-    if (!over.signal.aborted) await move.open(outcome).catch((error) => warn(describeError(error).message));
-    const { status, failure, why } = await move.end;
-    if (failure !== undefined) warn(failure);
-    await tellOutcome({ status, why, ahead, warn });
-    context.exitStatus = status;
-    if (flags.json === true) {
-      const result: Result = {
-        ...{ id, vm, target: ahead?.target, outcome, waitedMs },
-        ...{ deadline: deadline.toISOString(), record: waited?.record, command: { status } },
-      };
-      print(context, flags, result, () => '');
-    }
-  } finally {
-    move.close();
-    await ahead?.close();
-  }
-}
-
-function checkOrderNames({ vm, to, from }: MigrateFlags, id: string): void {
-  checkName('--vm', vm);
-  checkName('--to', to);
-  if (from !== undefined) checkName('--from', from);
-  checkName('--id', id);
-}
-
 async function migrate(context: CommandContext, flags: MigrateFlags, argv: readonly string[]): Promise<void> {
   const startMs = performance.now();
   const warn = (text: string) => context.err(`forewarm: ${text}\n`);
@@ -266,43 +179,6 @@ async function migrate(context: CommandContext, flags: MigrateFlags, argv: reado
   } finally {
     await ahead?.close();
   }
-}
-
-async function wait(context: CommandContext, ahead: WarmAhead, signal: AbortSignal): Promise<WaitResult> {
-  const view = process.stderr.isTTY ? await barProgress(process.stderr) : lineProgress(context.err);
-  try {
-    return await ahead.run(signal, {
-      onTarget(target, why) {
-        const note = why === undefined ? '' : ` (${why})`;
-        if (!process.stderr.isTTY) {
-          context.err(`forewarm: migration ${ahead.order.id}: ${ahead.order.vm} to ${target}${note}\n`);
-        }
-      },
-      onProgress: (progress) => view.update(progress),
-    });
-  } finally {
-    view.stop();
-  }
-}
-
-function outcomeOf(waited: WaitResult | undefined): Result['outcome'] {
-  const kind = waited?.verdict.kind;
-  return kind === 'ready' || kind === 'deadline' || kind === 'arrived' ? kind : 'skipped';
-}
-
-function endedError(
-  id: string,
-  ended: { state: string; code: string | undefined; reason: string | undefined },
-) {
-  const code =
-    ended.code !== undefined && ended.code in errorCodes ? (ended.code as ErrorCode) : 'warming_failed';
-  return new ForewarmError(
-    code,
-    `migration ${id} was ${ended.state}: ${ended.reason ?? 'no reason was given'}`,
-    {
-      hint: `See \`forewarm history --migration ${id}\`.`,
-    },
-  );
 }
 
 function skipped({ plan }: MigrationRecord): string {

@@ -10,7 +10,13 @@ import { build } from 'esbuild';
  */
 export async function buildHook(folder: string): Promise<void> {
   const entry = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-  const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', logLevel: 'warning' } as const;
+  const common = {
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    logLevel: 'warning',
+  } as const;
   rmSync(folder, { recursive: true, force: true });
   await build({ ...common, entryPoints: [entry('hook-start.ts')], outfile: join(folder, 'start.cjs') });
   await build({

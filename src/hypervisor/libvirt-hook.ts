@@ -57,7 +57,11 @@ async function coming(
   let unreachable: string | undefined;
   if (glance !== undefined) {
     const leftMs = parts.bound(glance.waitMs, lateAnswer(guest, glance, parts));
-    const vm = await vmNameOf({ name: guest, xml: await parts.readXml(xmlMs(leftMs)), guests: glance.guests });
+    const vm = await vmNameOf({
+      name: guest,
+      xml: await parts.readXml(xmlMs(leftMs)),
+      guests: glance.guests,
+    });
     if (vm === undefined) return notOurs(guest, 'its name is no name of a VM', glance.logFile);
     if (glance.replica !== undefined) {
       const known = await parts.isVmKnown(glance.nats, vm).catch((error: unknown) => {

@@ -89,7 +89,7 @@ test('begins at once, opens the gate when ready, and arrives', async () => {
 
 test('opens the gate at the deadline; JSON tells of it', async () => {
   await agent();
-  const { code, stdout } = await migrate('c-late', { flags: ['--deadline', '2s', '--json'] }).end;
+  const { code, stdout } = await migrate('c-late', { flags: ['--deadline', '8s', '--json'] }).end;
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ outcome: 'deadline', command: { status: 0 } });
   expect(readFileSync(opened, 'utf8')).toBe('app1 db2 deadline\n');
@@ -97,7 +97,8 @@ test('opens the gate at the deadline; JSON tells of it', async () => {
 
 test('opens the gate at once when NATS is down', async () => {
   const nowhere = `nats://127.0.0.1:${await freePort()}`;
-  const { code, stderr } = await migrate('c-down', { flags: ['--nats-url', nowhere, '--deadline', '5m'] }).end;
+  const { code, stderr } = await migrate('c-down', { flags: ['--nats-url', nowhere, '--deadline', '5m'] })
+    .end;
   expect(code).toBe(0);
   expect(stderr).toContain('going on without warming');
   expect(readFileSync(opened, 'utf8')).toBe('app1 db2 skipped\n');
@@ -118,7 +119,9 @@ test('a command that ends first is not waited for any longer, and its failure ab
 test('a gate that fails is tried again', async () => {
   const db2 = await agent();
   const mark = join(folder, 'tried');
-  const moving = migrate('c-gate', { gate: `[ -e '${mark}' ] || { touch '${mark}'; exit 1; }; touch '${join(folder, `opened-${count + 1}`)}'` });
+  const moving = migrate('c-gate', {
+    gate: `[ -e '${mark}' ] || { touch '${mark}'; exit 1; }; touch '${join(folder, `opened-${count + 1}`)}'`,
+  });
   await warming('c-gate');
   await db2.go('c-gate', 'ready');
   expect((await moving.end).code).toBe(0);

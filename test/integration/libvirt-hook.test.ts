@@ -235,7 +235,11 @@ test('an install writes a launcher that answers calls', async () => {
   const launcher = join(target, 'qemu.d', 'forewarm');
   expect(dry.stdout).toBe(`# ${launcher}, mode 755\n${readFileSync(launcher, 'utf8')}`);
   const env = { HOME: '/', LC_ALL: 'C', PATH: '/usr/bin:/bin' };
-  const called = spawnSync(launcher, ['stranger', 'migrate', 'begin', '-'], { env, input: comingXml, encoding: 'utf8' });
+  const called = spawnSync(launcher, ['stranger', 'migrate', 'begin', '-'], {
+    env,
+    input: comingXml,
+    encoding: 'utf8',
+  });
   expect(called).toMatchObject({ status: 0, stdout: '' });
   expect(called.stderr).toContain('guest stranger is none of ours');
   expect(install()).toMatchObject({ status: 0 });
@@ -252,7 +256,9 @@ test('calls that are none of ours are silent', async () => {
 async function deafServer(): Promise<{ port: number; close: () => void }> {
   const script =
     "const s=require('net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))";
-  const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child: ChildProcess = spawn(process.execPath, ['-e', script], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const port = Number(await new Promise((resolve) => child.stdout!.once('data', resolve)));
   child.kill('SIGSTOP');
   const sockets: Socket[] = [];

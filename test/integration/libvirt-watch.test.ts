@@ -68,35 +68,51 @@ const virshPids = () =>
 
 async function happens(guest: string, what: string): Promise<void> {
   // The stand-in follows the file's end, which it may not have reached yet.
-  await eventually('virsh to follow', async () => readFileSync(`/proc/${virshPids().at(-1)}/comm`, 'utf8') === 'tail\n');
+  await eventually(
+    'virsh to follow',
+    async () => readFileSync(`/proc/${virshPids().at(-1)}/comm`, 'utf8') === 'tail\n',
+  );
   await new Promise((resolve) => setTimeout(resolve, 100));
   writeFileSync(file('events'), `event 'lifecycle' for domain '${guest}': ${what}\n`, { flag: 'a' });
 }
 
 /** A migration to this host's replica that its agent holds ready, with or without the hook's note of it. */
 async function announced(id: string, vm: string, options: { note: boolean }): Promise<ScriptedAgent> {
+  for (const former of agents.splice(0)) await former.stop();
   const script = ['profile', 'warm', 'ready'] as const;
   const agent = await ScriptedAgent.start({ url: testServers().nats, prefix, replica: 'db2', script });
   agents.push(agent);
   await broker.routes.set(vm, { replica: 'db1' });
   const deadline = new Date(Date.now() + 20_000).toISOString();
   const issuedAt = new Date().toISOString();
-  await broker.publishIntent({ v: 1, kind: 'intent', id, vm, source: 'db1', target: 'db2', deadline, issuedAt });
+  await broker.publishIntent({
+    v: 1,
+    kind: 'intent',
+    id,
+    vm,
+    source: 'db1',
+    target: 'db2',
+    deadline,
+    issuedAt,
+  });
   if (options.note) notes.write({ guest: vm, vm, id, target: 'db2', deadline });
   await expect.poll(() => agent.states.at(-1)).toBe('ready');
   return agent;
 }
 
-test.each([true, false])('a guest that runs here after its migration has arrived (note of the hook: %s)', async (note) => {
-  const vm = `arrives-${note}`;
-  const agent = await announced(`w-${vm}`, vm, { note });
-  await happens(vm, 'Started Migrated');
-  await happens(vm, 'Suspended Paused');
-  await happens(vm, 'Resumed Migrated');
-  await expect.poll(() => agent.states.at(-1)).toBe('arrived');
-  expect(await broker.routes.get(vm)).toMatchObject({ replica: 'db2', migration: `w-${vm}` });
-  await eventually('the note to go', async () => notes.read(vm) === undefined);
-});
+test.each([true, false])(
+  'a guest that runs here after its migration has arrived (note of the hook: %s)',
+  async (note) => {
+    const vm = `arrives-${note}`;
+    const agent = await announced(`w-${vm}`, vm, { note });
+    await happens(vm, 'Started Migrated');
+    await happens(vm, 'Suspended Paused');
+    await happens(vm, 'Resumed Migrated');
+    await expect.poll(() => agent.states.at(-1)).toBe('arrived');
+    expect(await broker.routes.get(vm)).toMatchObject({ replica: 'db2', migration: `w-${vm}` });
+    await eventually('the note to go', async () => notes.read(vm) === undefined);
+  },
+);
 
 test.each([true, false])('a migration that failed is aborted (note of the hook: %s)', async (note) => {
   const vm = `fails-${note}`;
@@ -123,7 +139,13 @@ test('what happened while virsh was away is seen when it is back', async () => {
   const came = await announced('w-missed', 'missed', { note: true });
   writeFileSync(file('guests'), 'missed\n');
   writeFileSync(file('state-missed'), 'running (migrated)\n');
-  notes.write({ guest: 'never', vm: 'never', id: 'w-never', target: 'db2', deadline: '2020-01-01T00:00:00.000Z' });
+  notes.write({
+    guest: 'never',
+    vm: 'never',
+    id: 'w-never',
+    target: 'db2',
+    deadline: '2020-01-01T00:00:00.000Z',
+  });
   const before = virshPids();
   process.kill(before.at(-1)!, 'SIGKILL');
   await eventually('virsh to be started again', async () => virshPids().length > before.length);

@@ -46,7 +46,6 @@ async function startGuests(): Promise<void> {
     await eventually('QEMU to listen', () => ask(guest, 'query-status').catch(() => undefined));
   }
   guests = { source, target, uri };
-  // Last: it gives one sign of life, which is forgotten after ten seconds.
   const script = ['profile', 'warm'] as const;
   agent = await ScriptedAgent.start({ url: testServers().nats, prefix, replica: 'db2', script });
 }
@@ -113,7 +112,7 @@ withQemu('is held until the target is ready, then arrives', async () => {
 
 withQemu('goes on at the deadline', async () => {
   await startGuests();
-  const { code, stderr } = await migrate('q-late', '--deadline', '3s', '--full-bandwidth', '1GiB').end;
+  const { code, stderr } = await migrate('q-late', '--deadline', '8s', '--full-bandwidth', '1GiB').end;
   expect({ code, stderr }).toMatchObject({ code: 0 });
   expect(stderr).toContain('db2 was not ready by the deadline; going on');
   expect(await ask(guests.target, 'query-status')).toMatchObject({ status: 'running' });

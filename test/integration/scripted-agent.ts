@@ -23,6 +23,7 @@ export class ScriptedAgent {
   readonly #records = new Map<string, MigrationRecord>();
   /** States in the order in which they were reached. */
   readonly states: MigrationState[] = [];
+  #beating: NodeJS.Timeout | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
   private constructor(broker: Broker, options: ScriptedAgentOptions) {
@@ -40,6 +41,7 @@ export class ScriptedAgent {
 
   async stop(): Promise<void> {
     this.#stop.abort();
+    clearInterval(this.#beating);
     await this.broker.replicas.delete(this.#options.replica);
     await this.#ended;
     await this.broker.close();
@@ -85,7 +87,14 @@ export class ScriptedAgent {
         this.#stop.signal,
       ),
     ]);
-    await broker.replicas.put(replica, {
+    await this.#beat(at);
+    // One sign of life is forgotten before a command has started on a busy machine.
+    this.#beating = setInterval(() => void this.#beat(at).catch(() => {}), 2_000);
+  }
+
+  async #beat(at: string): Promise<void> {
+    const { replica } = this.#options;
+    await this.broker.replicas.put(replica, {
       v: wireVersion,
       replica,
       at,

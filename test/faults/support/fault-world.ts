@@ -264,7 +264,11 @@ export class FaultWorld {
   }
 
   /** Waits for a state in the record. */
-  async reached(intent: Intent, state: MigrationState, timeoutMs = 20_000): Promise<MigrationRecord> {
+  async reached(
+    intent: Pick<Intent, 'id' | 'target'>,
+    state: MigrationState,
+    timeoutMs = 20_000,
+  ): Promise<MigrationRecord> {
     return await this.recorded(intent, (record) => record.state === state, {
       what: `state ${state}`,
       timeoutMs,
@@ -273,7 +277,7 @@ export class FaultWorld {
 
   /** Waits until the record is as wanted. */
   async recorded(
-    intent: Intent,
+    intent: Pick<Intent, 'id' | 'target'>,
     wanted: (record: MigrationRecord) => boolean,
     { what = 'the record', timeoutMs = 20_000 } = {},
   ): Promise<MigrationRecord> {

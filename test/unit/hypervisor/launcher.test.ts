@@ -17,7 +17,8 @@ test('hands arguments, stdin and the configuration on, and nothing comes to stdo
   expect(result).toEqual({ status: 0, stdout: '', stderr: '<domain/>|app1 migrate begin -|/x y\n' });
 });
 
-test('a refusal is a failure for libvirt', () => expect(launch('exit 77')).toMatchObject({ status: 1, stdout: '' }));
+test('a refusal is a failure for libvirt', () =>
+  expect(launch('exit 77')).toMatchObject({ status: 1, stdout: '' }));
 
 test.each([
   ['a crash', 'exit 1', 10_000, 'ended with 1'],

@@ -61,7 +61,9 @@ function partsOf(host: keyof typeof hosts, xml: string, changes: Partial<HookPar
 async function replay(run: string, extra?: string): Promise<HookAnswer[]> {
   const where = new URL(`recorded/${run}/`, import.meta.url);
   const answers: HookAnswer[] = [];
-  for (const name of readdirSync(where).filter((file) => file.endsWith('.args')).sort()) {
+  for (const name of readdirSync(where)
+    .filter((file) => file.endsWith('.args'))
+    .sort()) {
     const args = readFileSync(new URL(name, where), 'utf8').trim().split('\n');
     if (extra !== undefined && args[1] === 'release') args[3] = extra;
     const xml = readFileSync(new URL(name.replace('.args', '.xml'), where), 'utf8');
@@ -97,11 +99,14 @@ describe('recorded calls', () => {
     expect(noteAt('hv1')).toMatchObject({ target: 'db1' });
   });
 
-  test.each([undefined, 'failed'])('one aborted while memory moves is closed once (reason %s)', async (extra) => {
-    await replay('run12-domjobabort', extra);
-    expect(said).toEqual(['hv1: intent app1 to db1', 'hv1: aborted m-app1']);
-    expect(noteAt('hv1')).toBeUndefined();
-  });
+  test.each([undefined, 'failed'])(
+    'one aborted while memory moves is closed once (reason %s)',
+    async (extra) => {
+      await replay('run12-domjobabort', extra);
+      expect(said).toEqual(['hv1: intent app1 to db1', 'hv1: aborted m-app1']);
+      expect(noteAt('hv1')).toBeUndefined();
+    },
+  );
 
   test('one refused in migrate begin leaves no more than its note', async () => {
     await replay('run6-exit1-migrate-begin');
@@ -133,7 +138,10 @@ describe('what is not loaded', () => {
   test('a guest that nobody knows is answered from the glance', async () => {
     const parts = partsOf('hv2', '<domain/>', { ...light, isVmKnown: async () => false });
     const answer = await answerCall(parseCall(['web7', 'migrate', 'begin', '-'])!, parts);
-    expect(answer).toMatchObject({ allow: true, line: expect.stringContaining('no route and no profile of web7') });
+    expect(answer).toMatchObject({
+      allow: true,
+      line: expect.stringContaining('no route and no profile of web7'),
+    });
   });
 
   test('a guest whose name is no VM is answered without NATS', async () => {
