@@ -64,15 +64,18 @@ export class Comparison<C> {
   /** By policy; throws where the pool is to stay. Else nothing is compared from here on. */
   goAnyway(verdict: Lacking): void {
     const { from, to, fallback, settings } = this.#options;
-    if (settings.catchUp?.otherwise === 'stay' && !fallback && verdict.is !== 'old is gone') {
+    const oldAnswers = verdict.is === 'behind' || verdict.is === 'unknown';
+    if (settings.catchUp?.otherwise === 'stay' && !fallback && oldAnswers) {
       throw new Error(`${to} cannot take over from ${from} yet: ${verdict.why}`);
     }
-    this.giveUp(verdict);
+    this.#gaveUp = true;
+    this.lacks(verdict);
   }
 
-  giveUp({ why }: Lacking): void {
+  /** Says that the new replica may not show all; where the old one is gone, nothing is compared from here on. */
+  lacks({ is, why }: Lacking): void {
     const { from, to, report } = this.#options;
-    this.#gaveUp = true;
+    if (is === 'old is gone') this.#gaveUp = true;
     report.count('behind');
     report.notice('behind', `${to} may not show all that was seen on ${from}: ${why}`);
   }

@@ -61,7 +61,7 @@ export interface PoolCounters {
   readonly failed: number;
   readonly superseded: number;
   readonly fellBack: number;
-  /** Switches to a replica that may not have shown all: by policy `go`, for the old one was dead, or too slow. */
+  /** How often the new replica was used though it may not have shown all that was seen on the old one. */
   readonly behind: number;
   readonly retries: number;
   readonly epochsIgnored: number;

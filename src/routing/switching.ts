@@ -178,7 +178,7 @@ export class Switching<C extends object> {
         const leftMs = this.#context.settings.holdMs - this.#context.checkouts.heldMs;
         if (leftMs <= 0) return;
         const verdict = await this.#comparison.make(leftMs);
-        if (verdict.is !== 'caught up') this.#comparison.giveUp(verdict);
+        if (verdict.is !== 'caught up') this.#comparison.lacks(verdict);
       }
     } catch {
       // The new replica does not answer: its next checkout says so, and is served elsewhere.

@@ -298,7 +298,7 @@ describe.each(kinds)('a switching pool on %s', (kind) => {
 
   test('nobody is taken back in time', async () => {
     await desk.to('db1');
-    const { pool, diary } = open();
+    const { pool, diary } = open({ holdMs: 10_000 });
     await diary.untilNoticed('started');
     let stop = false;
     const writing = (async () => {
