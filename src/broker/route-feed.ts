@@ -38,7 +38,7 @@ const retryMs = { first: 250, last: 5_000 } as const;
 
 /**
  * Follows a VM's route until the signal aborts, over outages of NATS and of its storage. It only reads the
- * bucket: what it needs there is `$JS.API.CONSUMER.CREATE.KV_<bucket>.>` and an inbox.
+ * bucket: what it needs is `$JS.API.CONSUMER.CREATE.KV_<bucket>`, the same with `.>`, and an inbox.
  */
 export async function followRoute(
   options: RouteFeedOptions,
@@ -61,15 +61,11 @@ export async function followRoute(
             hint: 'Give the pool a connection that stays open, or options to connect with.',
           });
         }
-        await watchOnce({ ...options, connection, wake }, signal, {
-          ...listener,
-          route: (route) => listener.route(route),
-          current: () => {
-            seen = true;
-            listener.current();
-          },
-          lost: (error) => listener.lost(error),
-        });
+        const current = () => {
+          seen = true;
+          listener.current();
+        };
+        await watchOnce({ ...options, connection, wake, current }, signal, listener);
         delayMs = retryMs.first;
       } catch (error) {
         if (signal.aborted) return;
@@ -88,11 +84,16 @@ export async function followRoute(
 
 /** Watches until a reconnection, the next re-watch or the end; rejects when the watch cannot be had. */
 async function watchOnce(
-  options: RouteFeedOptions & { readonly connection: NatsConnection; readonly wake: AbortController },
+  options: RouteFeedOptions & {
+    readonly connection: NatsConnection;
+    /** Ends the watch, and the pause after it: a reconnection does. */
+    readonly wake: AbortController;
+    readonly current: () => void;
+  },
   signal: AbortSignal,
-  listener: RouteListener,
+  listener: Pick<RouteListener, 'route' | 'lost'>,
 ): Promise<void> {
-  const { connection, wake, vm } = options;
+  const { connection, wake, vm, current } = options;
   const statuses = connection.status() as ReturnType<NatsConnection['status']> & { stop?(): void };
   const noticing = (async () => {
     for await (const status of statuses) {
@@ -101,12 +102,13 @@ async function watchOnce(
     }
   })();
   noticing.catch(() => {});
-  const over = AbortSignal.any([signal, wake.signal, AbortSignal.timeout(rewatchMs)]);
+  const over = AbortSignal.any([signal, wake.signal]);
+  const renewal = setTimeout(() => wake.abort(), rewatchMs);
   try {
     const subjects = createSubjects(options.prefix);
     const kv = await bindBucket(connection, subjects, 'routes', 5_000);
     const bucket = new Bucket<Route>(kv, routeSchema, options.logger);
-    for await (const { stored } of bucket.watch(vm, over, () => listener.current())) {
+    for await (const { stored } of bucket.watch(vm, over, current)) {
       if (stored !== null) listener.route(stored.value);
     }
     // The server ended it: as after a loss of its storage.
@@ -114,6 +116,7 @@ async function watchOnce(
   } catch (error) {
     throw jetStreamError(error);
   } finally {
+    clearTimeout(renewal);
     statuses.stop?.();
   }
 }

@@ -1,7 +1,6 @@
 import type { RouteListener } from '../broker/route-feed.ts';
 import { systemClock } from '../lib/clock.ts';
 import { within } from '../lib/within.ts';
-import type { Route } from '../messages/route.ts';
 import { Checkouts, type QueueRules } from './checkouts.ts';
 import type { Driver } from './driver.ts';
 import type { SwitchSettings } from './options.ts';
@@ -9,6 +8,7 @@ import type { PoolRoute, Report } from './report.ts';
 import { RetryPause } from './retry-pause.ts';
 import { Switching } from './switching.ts';
 import { Tenure, type TenureEvents } from './tenure.ts';
+import { Wanted } from './wanted.ts';
 
 export interface CoordinatorOptions<C extends object> {
   readonly driver: Driver<C>;
@@ -34,14 +34,14 @@ export class Coordinator<C extends object> {
   readonly #ended = new AbortController();
   readonly #draining = new Map<Switching<C>, Promise<void>>();
   readonly #pause: RetryPause;
+  readonly #fallbackPause: RetryPause;
+  readonly #wanted: Wanted;
   readonly #loop: Promise<void>;
   readonly #feed: Promise<void>;
   #wake = new AbortController();
   #current: Tenure<C> | undefined;
   /** Where the pool was before; it goes back there when the current one fails. */
   #previous: string;
-  #wanted: string;
-  #epoch = 0;
   #newest: Switching<C> | undefined;
   /** Ends the switch that is being prepared. */
   #preparing:
@@ -51,31 +51,32 @@ export class Coordinator<C extends object> {
   /** Those who wait for a fallback. */
   #stranded: ((again: boolean) => void)[] = [];
   #suspecting = false;
-  #natsIsLost = false;
-  #begun = false;
   #end: Promise<void> | undefined;
 
   constructor(options: CoordinatorOptions<C>) {
     this.#options = options;
     const { settings } = options;
     this.#previous = settings.defaultReplica;
-    this.#wanted = settings.defaultReplica;
+    this.#wanted = new Wanted(settings, options.report, {
+      changed: () => this.#routeChanged(),
+      whereItIs: () => this.#current?.replica ?? settings.defaultReplica,
+    });
     this.#pause = new RetryPause(settings.retry);
+    this.#fallbackPause = new RetryPause(settings.retry);
     this.checkouts = new Checkouts<C>(options.rules, {
       openFailed: (tenure, error) => this.#openFailed(tenure, error),
     });
-    const first = new AbortController();
-    const listener = this.#listener(first);
+    const { listener } = this.#wanted;
     this.#feed = options.follow(listener, this.#ended.signal).catch((error) => listener.lost(error));
-    this.#loop = this.#run(first.signal);
+    this.#loop = this.#run();
   }
 
   get route(): PoolRoute {
     return {
       vm: this.#options.settings.vm,
-      replica: this.#current?.replica ?? this.#wanted,
-      wanted: this.#wanted,
-      epoch: this.#epoch,
+      replica: this.#current?.replica ?? this.#wanted.replica,
+      wanted: this.#wanted.replica,
+      epoch: this.#wanted.epoch,
       phase: this.#newest?.phase ?? null,
     };
   }
@@ -110,61 +111,22 @@ export class Coordinator<C extends object> {
     if (failed !== undefined) throw failed.reason;
   }
 
-  #listener(first: AbortController): RouteListener {
-    const { report } = this.#options;
-    const heard = () => {
-      if (this.#natsIsLost) report.notice('nats back', 'NATS tells routes again');
-      this.#natsIsLost = false;
-      first.abort();
-    };
-    return {
-      route: (route) => {
-        this.#routed(route);
-        heard();
-      },
-      current: heard,
-      lost: (error) => {
-        if (!this.#natsIsLost) {
-          report.count('natsLost');
-          const where = this.#begun ? this.route.replica : this.#options.settings.defaultReplica;
-          report.notice('nats lost', `NATS does not tell routes; the pool stays at ${where}`, error);
-        }
-        this.#natsIsLost = true;
-        first.abort();
-      },
-    };
-  }
-
-  #routed({ replica, epoch }: Route): void {
-    const { report, settings } = this.#options;
-    if (this.hasEnded || (epoch === this.#epoch && replica === this.#wanted)) return;
-    if (epoch <= this.#epoch) {
-      report.count('epochsIgnored');
-      report.notice('epoch ignored', `a route to ${replica} has epoch ${epoch}, after ${this.#epoch}`);
-      return;
-    }
-    this.#epoch = epoch;
-    this.#wanted = replica;
-    if (!settings.replicas.has(replica)) {
-      report.notice(
-        'replica unknown',
-        `the route of ${settings.vm} leads to ${replica}, which is not among the pool's replicas: it stays at ${this.#current?.replica ?? settings.defaultReplica}`,
-      );
-    }
+  #routeChanged(): void {
+    if (this.hasEnded) return;
     this.#pause.reset();
+    const { replica, epoch } = this.#wanted;
     const { fallback = true, to, abort } = this.#preparing ?? {};
     if (!fallback && to !== replica) abort?.abort(new Error(`epoch ${epoch} leads to ${replica}`));
     this.#wake.abort();
   }
 
-  async #run(first: AbortSignal): Promise<void> {
+  async #run(): Promise<void> {
     const { settings, report } = this.#options;
     const { signal } = this.#ended;
-    await systemClock.sleep(settings.startMs, AbortSignal.any([first, signal]));
+    await systemClock.sleep(settings.startMs, AbortSignal.any([this.#wanted.heard, signal]));
     if (signal.aborted) return;
-    const start = settings.replicas.has(this.#wanted) ? this.#wanted : settings.defaultReplica;
+    const start = this.#wanted.isKnown ? this.#wanted.replica : settings.defaultReplica;
     this.#current = this.#tenure(start);
-    this.#begun = true;
     this.checkouts.use(this.#current);
     report.notice('started', `the pool begins at ${start}`);
     while (!signal.aborted) {
@@ -173,8 +135,8 @@ export class Coordinator<C extends object> {
       if (next === undefined) {
         this.#unstrand(false);
         this.#failure = undefined;
-        const waitMs = this.#isWanted() ? this.#pause.leftMs : undefined;
-        await sleepUntil(waitMs, AbortSignal.any([this.#wake.signal, signal]));
+        // The end of the pool wakes it too.
+        await sleepUntil(this.#isWanted() ? this.#pause.leftMs : undefined, this.#wake.signal);
       } else {
         await this.#switch(next.to, next.fallback, signal);
       }
@@ -183,16 +145,22 @@ export class Coordinator<C extends object> {
 
   /** Where to go now; undefined when the pool is where it should be, or must wait. */
   #next(): { readonly to: string; readonly fallback: boolean } | undefined {
-    const wanted = this.#isWanted();
     // Away from a failing replica by the route is better than by guess.
-    if (wanted && this.#pause.leftMs <= 0) return { to: this.#wanted, fallback: false };
-    if (this.#failure !== undefined && this.#previous !== this.#current?.replica)
-      return { to: this.#previous, fallback: true };
+    if (this.#mayFollow()) return { to: this.#wanted.replica, fallback: false };
+    if (this.#failure !== undefined && this.#mayFallBack()) return { to: this.#previous, fallback: true };
     return undefined;
   }
 
+  #mayFollow(): boolean {
+    return this.#isWanted() && this.#pause.leftMs <= 0;
+  }
+
+  #mayFallBack(): boolean {
+    return this.#previous !== this.#current?.replica && this.#fallbackPause.leftMs <= 0;
+  }
+
   #isWanted(): boolean {
-    return this.#wanted !== this.#current?.replica && this.#options.settings.replicas.has(this.#wanted);
+    return this.#wanted.isKnown && this.#wanted.replica !== this.#current?.replica;
   }
 
   async #switch(to: string, fallback: boolean, ended: AbortSignal): Promise<void> {
@@ -204,7 +172,7 @@ export class Coordinator<C extends object> {
     const fled = this.#newest;
     const switching = new Switching<C>(
       { ...this.#options, checkouts: this.checkouts },
-      { from, to, epoch: this.#epoch, fallback, events: (tenure) => this.#events(tenure) },
+      { from, to, epoch: this.#wanted.epoch, fallback, events: (tenure) => this.#events(tenure) },
     );
     this.#newest = switching;
     try {
@@ -215,6 +183,7 @@ export class Coordinator<C extends object> {
       if (fallback) {
         fled?.fallBack(messageOf(reason));
         this.#pause.failed();
+        this.#fallbackPause.reset();
       } else {
         this.#pause.succeeded();
       }
@@ -224,7 +193,8 @@ export class Coordinator<C extends object> {
       this.#unstrand(true);
     } catch (error) {
       if (!abort.signal.aborted && fallback) {
-        // Nowhere to go: those who wait are told so, and the next one asks again.
+        // Nowhere to go: those who wait are told so, and one who comes after the pause asks again.
+        this.#fallbackPause.failed();
         this.#failure = undefined;
         this.#unstrand(false);
       } else if (!abort.signal.aborted) {
@@ -258,7 +228,7 @@ export class Coordinator<C extends object> {
   #openFailed(tenure: Tenure<C>, error: unknown): Promise<boolean> {
     if (this.hasEnded) return Promise.resolve(false);
     if (tenure !== this.#current) return Promise.resolve(true);
-    const elsewhere = this.#previous !== tenure.replica || this.#isWanted();
+    const elsewhere = this.#preparing !== undefined || this.#mayFollow() || this.#mayFallBack();
     if (!elsewhere) return Promise.resolve(false);
     return new Promise((resolve) => {
       this.#stranded.push(resolve);
@@ -268,7 +238,7 @@ export class Coordinator<C extends object> {
 
   /** An idle connection may be ended for many reasons; whether the server is well it can say itself. */
   async #suspect(tenure: Tenure<C>, error: unknown): Promise<void> {
-    if (this.#suspecting || tenure !== this.#current || this.#previous === tenure.replica) return;
+    if (this.#suspecting || tenure !== this.#current || !this.#mayFallBack()) return;
     this.#suspecting = true;
     try {
       (await this.#options.driver.probe(tenure.replica)).close();
@@ -306,7 +276,8 @@ export class Coordinator<C extends object> {
       freed: () => {
         const own = tenure();
         // The hold must begin before whoever released can take another connection.
-        for (const switching of this.#draining.keys()) if (switching.plan.from === own) switching.oldFreed();
+        for (const switching of new Set([...this.#draining.keys(), this.#newest]))
+          if (switching?.plan.from === own) switching.oldFreed();
         // The driver's pool has it back only after this returns.
         queueMicrotask(() => this.checkouts.pump());
       },

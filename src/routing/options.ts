@@ -28,7 +28,7 @@ export interface SwitchOptions {
    * notice. `false` does not look.
    */
   readonly catchUp?: false | { readonly waitMs?: number; readonly otherwise?: 'stay' | 'go' };
-  /** Longest that new checkouts are held back at once, for that the new replica shows the last of it, 250. */
+  /** Longest that new checkouts are held back at once, for that the new replica shows the last of it, 1000. */
   readonly holdMs?: number;
   /** How long connections of the old replica may be in use after the swap before they are cut off, 30000. */
   readonly drainMs?: number;
@@ -82,7 +82,7 @@ export function switchSettings(
       options.catchUp === false
         ? null
         : { waitMs: options.catchUp?.waitMs ?? 10_000, otherwise: options.catchUp?.otherwise ?? 'stay' },
-    holdMs: options.holdMs ?? 250,
+    holdMs: options.holdMs ?? 1_000,
     drainMs: options.drainMs ?? 30_000,
     retry: { firstMs: options.retry?.firstMs ?? 1_000, maxMs: options.retry?.maxMs ?? 30_000 },
     replicas: new Set(names),

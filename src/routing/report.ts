@@ -34,7 +34,7 @@ export interface SwitchEvent {
 
 /**
  * The event `notice`: something that an operator may want to know.
- * `behind`: switched although the new replica may not show what was seen on the old one.
+ * `behind`: the new replica is used although it may not show all that was seen on the old one.
  * `retry`: a switch is tried again, after as long as the message says.
  */
 export interface Notice {
@@ -61,7 +61,7 @@ export interface PoolCounters {
   readonly failed: number;
   readonly superseded: number;
   readonly fellBack: number;
-  /** Swaps by policy `go`, or because the old replica was dead. */
+  /** How often the new replica was used though it may not have shown all that was seen on the old one. */
   readonly behind: number;
   readonly retries: number;
   readonly epochsIgnored: number;

@@ -1,8 +1,9 @@
 import { systemClock } from '../lib/clock.ts';
 import { within } from '../lib/within.ts';
-import { catchUp, type Verdict } from './catch-up.ts';
+import { unlessAborted } from './bounds.ts';
 import type { Checkouts } from './checkouts.ts';
-import type { Driver, Probe } from './driver.ts';
+import { Comparison } from './comparison.ts';
+import type { Driver } from './driver.ts';
 import type { SwitchSettings } from './options.ts';
 import { type Happening, nextPhase, type Phase } from './phases.ts';
 import type { Report } from './report.ts';
@@ -34,14 +35,12 @@ const afterCutMs = 1_000;
 export class Switching<C extends object> {
   readonly plan: SwitchPlan<C>;
   readonly #context: SwitchContext<C>;
+  readonly #comparison: Comparison<C>;
   readonly #startMs = systemClock.monotonicMs();
   #phase: Phase = 'preparation';
   #prepared = 0;
   #cut = 0;
   #next: Tenure<C> | undefined;
-  #old: Probe | undefined;
-  #new: Probe | undefined;
-  #comparable = true;
   /** Connections came free at the old replica that nobody has looked at since. */
   #unseen = false;
   #looking = false;
@@ -49,6 +48,8 @@ export class Switching<C extends object> {
   constructor(context: SwitchContext<C>, plan: SwitchPlan<C>) {
     this.#context = context;
     this.plan = plan;
+    const { from, to, fallback } = plan;
+    this.#comparison = new Comparison<C>({ ...context, from: from.replica, to, fallback });
     this.#tell();
   }
 
@@ -68,7 +69,7 @@ export class Switching<C extends object> {
     } catch (error) {
       this.#happen(signal.aborted ? 'supersede' : 'fail', (error as Error).message);
       void this.#next?.end().catch(() => {});
-      this.#closeProbes();
+      this.#comparison.close();
       throw error;
     }
   }
@@ -81,19 +82,13 @@ export class Switching<C extends object> {
     const { drainMs } = this.#context.settings;
     await Promise.race([drained, systemClock.sleep(drainMs, gone.signal)]);
     if (!gone.signal.aborted) await this.#cutOff(drained);
-    this.#closeProbes();
+    this.#comparison.close();
     this.#happen('drained');
   }
 
   /** Rejects when the new replica, asked again, does not answer. */
   async check(): Promise<void> {
-    const { connectMs } = this.#context.settings;
-    if (this.#new !== undefined) {
-      await within(`${this.plan.to}, after the swap`, this.#new.ping(), {
-        ms: connectMs,
-        code: 'database_unreachable',
-      });
-    }
+    await this.#comparison.pingNew();
   }
 
   /** The new replica has failed after the swap. */
@@ -106,7 +101,7 @@ export class Switching<C extends object> {
    * at the new one before anybody gets a connection to it. Holds checkouts at once, and not for long.
    */
   oldFreed(): void {
-    if (this.#phase !== 'post' || !this.#comparable) return;
+    if (this.#phase !== 'post' || !this.#comparison.isOn) return;
     this.#unseen = true;
     if (!this.#looking) void this.#lookAgain();
   }
@@ -114,26 +109,11 @@ export class Switching<C extends object> {
   async #prepare(signal: AbortSignal): Promise<Tenure<C>> {
     const { driver, settings, report } = this.#context;
     const { to, from, fallback } = this.plan;
-    const { connectMs, holdMs } = settings;
-    // Of a failing replica nothing much is expected: those who wait for the fallback wait for this too.
-    const oldMs = fallback ? Math.min(holdMs, connectMs) : connectMs;
-    const comparing =
-      settings.catchUp === null
-        ? undefined
-        : openProbe(driver, from.replica, { ms: oldMs, signal }).catch(() => undefined);
-    const target = await openProbe(driver, to, { ms: connectMs, signal }).catch(async (error) => {
-      (await comparing)?.close();
-      throw error;
-    });
-    // An end in between has closed nothing yet.
-    this.#new = target;
-    this.#old = await comparing;
-    if (signal.aborted) this.#closeProbes();
-    signal.throwIfAborted();
+    await this.#comparison.open(signal);
     if (settings.catchUp !== null && !fallback) {
-      const verdict = await this.#compare(settings.catchUp.waitMs, signal);
+      const verdict = await this.#comparison.make(settings.catchUp.waitMs, signal);
       signal.throwIfAborted();
-      if (verdict.is !== 'caught up') this.#goAnyway(verdict);
+      if (verdict.is !== 'caught up') this.#comparison.goAnyway(verdict);
     }
     const next: Tenure<C> = new Tenure(
       driver,
@@ -164,21 +144,21 @@ export class Switching<C extends object> {
       this.#happen('prepared');
       const release = this.#hold();
       try {
-        const verdict = await this.#compare(settings.holdMs, signal);
+        const verdict = await this.#comparison.make(settings.holdMs, signal);
         signal.throwIfAborted();
         if (verdict.is !== 'caught up' && !this.plan.fallback) {
           // Old and slow, or behind by a little: once more, with checkouts going on at the old replica.
           const leftMs = Math.max(settings.holdMs, endMs - systemClock.monotonicMs());
           this.#happen('wait');
           release();
-          const longer = await this.#compare(leftMs, signal);
+          const longer = await this.#comparison.make(leftMs, signal);
           signal.throwIfAborted();
           const late = systemClock.monotonicMs() >= endMs;
           if (longer.is === 'caught up' && !late) continue;
-          this.#goAnyway(longer.is === 'caught up' ? verdict : longer);
+          this.#comparison.goAnyway(longer.is === 'caught up' ? verdict : longer);
           this.#happen('prepared');
         } else if (verdict.is !== 'caught up') {
-          this.#goAnyway(verdict);
+          this.#comparison.goAnyway(verdict);
         }
         checkouts.use(next);
         this.#happen('swapped');
@@ -189,39 +169,16 @@ export class Switching<C extends object> {
     }
   }
 
-  async #compare(limitMs: number, signal?: AbortSignal): Promise<Verdict> {
-    if (this.#context.settings.catchUp === null || !this.#comparable || this.#new === undefined)
-      return { is: 'caught up' };
-    if (this.#old === undefined)
-      return { is: 'old is gone', why: `${this.plan.from.replica} does not answer` };
-    return await catchUp(this.#old, this.#new, { limitMs, ...(signal === undefined ? {} : { signal }) });
-  }
-
-  /** By policy; throws where the pool is to stay. From here on nothing is compared any more. */
-  #goAnyway(verdict: Exclude<Verdict, { is: 'caught up' }>): void {
-    const { from, to, fallback } = this.plan;
-    const stay = this.#context.settings.catchUp?.otherwise === 'stay';
-    if (stay && !fallback && verdict.is !== 'old is gone') {
-      throw new Error(`${to} cannot take over from ${from.replica} yet: ${verdict.why}`);
-    }
-    this.#comparable = false;
-    this.#context.report.count('behind');
-    this.#context.report.notice(
-      'behind',
-      `switching to ${to} although it may not show all that was seen on ${from.replica}: ${verdict.why}`,
-    );
-  }
-
   async #lookAgain(): Promise<void> {
     this.#looking = true;
     const release = this.#hold();
     try {
-      while (this.#unseen && this.#comparable && this.#phase === 'post') {
+      while (this.#unseen && this.#comparison.isOn && this.#phase === 'post') {
         this.#unseen = false;
         const leftMs = this.#context.settings.holdMs - this.#context.checkouts.heldMs;
         if (leftMs <= 0) return;
-        const verdict = await this.#compare(leftMs);
-        if (verdict.is !== 'caught up') return;
+        const verdict = await this.#comparison.make(leftMs);
+        if (verdict.is !== 'caught up') this.#comparison.lacks(verdict);
       }
     } catch {
       // The new replica does not answer: its next checkout says so, and is served elsewhere.
@@ -243,11 +200,7 @@ export class Switching<C extends object> {
       `${left.length} connections to ${from.replica} were still in use ${settings.drainMs} ms after the swap`,
     );
     from.pool.cut(left);
-    const bound = { ms: settings.connectMs };
-    const old = this.#old ?? (await openProbe(driver, from.replica, bound).catch(() => undefined));
-    this.#old = old;
-    const killed = Promise.allSettled(ids.map(async (id) => await old?.kill(id)));
-    await within('cutting off', killed, { ms: settings.connectMs }).catch(() => {});
+    await this.#comparison.endOldSessions(ids);
     // A driver may count a connection until its user releases it, which may be never.
     await within('cutting off', drained, { ms: afterCutMs }).catch(() => {});
   }
@@ -259,13 +212,6 @@ export class Switching<C extends object> {
       report.held(checkouts.heldMs);
       release();
     };
-  }
-
-  #closeProbes(): void {
-    this.#old?.close();
-    this.#new?.close();
-    this.#old = undefined;
-    this.#new = undefined;
   }
 
   #happen(happening: Happening, reason?: string): void {
@@ -288,41 +234,5 @@ export class Switching<C extends object> {
       cut: this.#cut,
       ...(reason === undefined ? {} : { reason }),
     });
-  }
-}
-
-/** A probe that comes too late is closed. */
-async function openProbe<C>(
-  driver: Driver<C>,
-  replica: string,
-  bound: { readonly ms: number; readonly signal?: AbortSignal },
-): Promise<Probe> {
-  let late = false;
-  const opening = driver.probe(replica);
-  opening.then(
-    (probe) => {
-      if (late) probe.close();
-    },
-    () => {},
-  );
-  try {
-    return await within(`connecting to ${replica}`, opening, { ...bound, code: 'database_unreachable' });
-  } catch (error) {
-    late = true;
-    throw error;
-  }
-}
-
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  work.catch(() => {});
-  signal.throwIfAborted();
-  const done = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: done.signal });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    done.abort();
   }
 }

@@ -197,6 +197,23 @@ describe.each(kinds)('a switching pool on %s', (kind) => {
     expect(await pool.port()).toBe(site.port('db2'));
   });
 
+  test('with both replicas dead a query is told so, and works once one of them lives', async () => {
+    await desk.to('db1');
+    const { pool, diary } = open({ connectMs: 1_000 });
+    await pool.port();
+    await desk.to('db2');
+    await diary.untilPhase('completed db2');
+    await Promise.all([site.kill('db1'), site.kill('db2')]);
+    await expect(pool.port()).rejects.toThrow();
+    await vi.waitFor(() => expect(pool.port()).rejects.toMatchObject({ code: 'ECONNREFUSED' }), {
+      timeout: 10_000,
+    });
+    await site.start('db1');
+    await vi.waitFor(async () => expect(await pool.port()).toBe(site.port('db1')), { timeout: 20_000 });
+    await site.start('db2');
+    await untilAt(pool, 'db2', 30_000);
+  });
+
   test('checkouts that find the new replica dead are served at the old one', async () => {
     const proxy = await proxyTo('db2');
     await desk.to('db1');
@@ -281,7 +298,7 @@ describe.each(kinds)('a switching pool on %s', (kind) => {
 
   test('nobody is taken back in time', async () => {
     await desk.to('db1');
-    const { pool, diary } = open();
+    const { pool, diary } = open({ holdMs: 10_000 });
     await diary.untilNoticed('started');
     let stop = false;
     const writing = (async () => {

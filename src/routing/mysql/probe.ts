@@ -57,6 +57,8 @@ export async function openMysqlProbe(options: mysql.ConnectionOptions, connectMs
   const connection = await mysql.createConnection({
     ...options,
     connectTimeout: connectMs,
+    // Whatever the application likes to get: these rows are for us.
+    typeCast: true,
     namedPlaceholders: false,
     rowsAsArray: false,
     nestTables: false,

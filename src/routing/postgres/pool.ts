@@ -27,7 +27,8 @@ type PgPoolEvent = 'error' | 'release' | 'connect' | 'acquire' | 'remove';
  *
  * It differs from `pg.Pool` in this: whoever waits for a connection when the pool ends is refused rather than
  * forgotten; without a listener for `error` an idle connection's end does not end the process; and opening one
- * connection is bounded by `connectMs`. `options` are those of the default replica.
+ * connection is bounded by `connectMs`. `options` are those of the default replica. Until the pool has ended, its
+ * connection to NATS keeps the process running, whatever `allowExitOnIdle` says.
  */
 export class SwitchingPgPool extends pg.Pool {
   readonly #coordinator: Coordinator<pg.PoolClient>;
@@ -51,6 +52,7 @@ export class SwitchingPgPool extends pg.Pool {
           { config: configOf(replica), connectMs, session, warm, emitter: this },
           events,
         );
+        this.#live();
         this.#pools.add(pool);
         return pool;
       },
@@ -135,6 +137,7 @@ export class SwitchingPgPool extends pg.Pool {
     return super.on(event as PgPoolEvent, listener as (client: pg.PoolClient) => void);
   }
 
+  /** Forgets those that are gone. */
   #live(): PgReplicaPool[] {
     for (const pool of this.#pools) if (pool.inner.ended) this.#pools.delete(pool);
     return [...this.#pools];

@@ -18,7 +18,7 @@ interface PositionRow {
 
 /** Connects as the application does, apart from its pool. Rejects within `connectMs`. */
 export async function openPostgresProbe(config: pg.ClientConfig, connectMs: number): Promise<Probe> {
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: connectMs });
+  const client = new pg.Client({ ...config, types: undefined, connectionTimeoutMillis: connectMs });
   // The next question says that it is gone.
   client.on('error', () => {});
   try {

@@ -36,12 +36,14 @@ test('says what keeps it', async () => {
   const dead = probe({ position: () => Promise.reject(new Error('terminated')) });
   expect(await catchUp(dead, probe({}), limit)).toEqual({ is: 'old is gone', why: 'terminated' });
   const silent = probe({ position: () => new Promise(() => {}) });
-  expect(await catchUp(silent, probe({}), limit)).toMatchObject({ is: 'old is gone' });
+  expect(await catchUp(silent, probe({}), limit)).toMatchObject({ is: 'old is silent' });
+  const mute = probe({ shows: () => new Promise(() => {}) });
+  expect(await catchUp(probe({}), mute, limit)).toMatchObject({ is: 'behind' });
 });
 
-test('a new replica that does not answer is no replica', async () => {
-  const silent = probe({ shows: () => new Promise(() => {}) });
-  await expect(catchUp(probe({}), silent, limit)).rejects.toMatchObject({ code: 'database_unreachable' });
+test('a new replica that is lost is no replica', async () => {
+  const lost = probe({ shows: () => Promise.reject(new Error('connection lost')) });
+  await expect(catchUp(probe({}), lost, limit)).rejects.toThrow('connection lost');
 });
 
 test('is interrupted by its signal', async () => {
