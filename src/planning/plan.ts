@@ -214,11 +214,17 @@ function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], inp
     why.set(words, (why.get(words) ?? 0) + 1);
   }
   const parts: string[] = [];
-  const ways = new Map<string, number>();
-  for (const { verdict, local, how = 'by their blocks' } of input.matches) {
-    if (verdict === 'blocks' && local !== undefined) ways.set(how, (ways.get(how) ?? 0) + 1);
+  const ways = new Map<string, { n: number; share: number }>();
+  for (const { wanted, verdict, local, how = 'by their blocks' } of input.matches) {
+    if (verdict !== 'blocks' || local === undefined) continue;
+    const way = ways.get(how) ?? { n: 0, share: 0 };
+    ways.set(how, { n: way.n + 1, share: way.share + wanted.share });
   }
-  for (const [how, n] of ways) parts.push(`${n} relation forks ${how}`);
+  for (const [how, { n, share }] of ways) {
+    // Where there is but one way, its share is all.
+    const ofAccesses = ways.size > 1 ? ` (${Math.round(100 * share)} % of the accesses)` : '';
+    parts.push(`${n} relation forks ${how}${ofAccesses}`);
+  }
   for (const [words, n] of why) parts.push(`${n} whole by share: ${words}`);
   if (absent > 0) parts.push(`${absent} not on the target`);
   return { strategy, strategyReason: parts.join('; ') || 'the work set names no relation' };

@@ -44,6 +44,14 @@ const maxDescents = 12;
  */
 const longest = 0.2;
 const maxDivisions = 24;
+/** Of a refinement: each reads a few pages on either side of its cut. */
+const maxRefinements = 64;
+
+/** A value that may stand in the column after `prefix`. */
+export interface Guess {
+  readonly prefix: Key;
+  readonly value: KeyValue;
+}
 
 /**
  * Turns places in an index (0 to 1, in key order) into keys, without reading what lies between. Places are
@@ -74,13 +82,49 @@ export class KeySpace {
     return finding;
   }
 
-  async #find(place: number, tolerance: number): Promise<Bound> {
-    this.#nodes ??= this.#divide();
-    this.#nodes.catch(() => {
-      this.#nodes = undefined;
+  /** Divides what is wider than this part of the index, where it can be divided: places are the more exact for it. */
+  async refine(width: number): Promise<void> {
+    const before = await this.#known();
+    await this.#keep(this.#refined(before, width));
+  }
+
+  /** A key at about this place, interpolated: no question is asked. Undefined where there is none between its neighbours. */
+  async guessAt(place: number): Promise<Guess | undefined> {
+    const node = nodeAt(await this.#known(), place);
+    if (node === undefined) return undefined;
+    const { prefix, low, towards, from, to } = node;
+    const at = Math.min(1, Math.max(0, (place - from) / (to - from)));
+    const value = interpolate(this.#types[prefix.length]!, low, towards, at);
+    return value === undefined ? undefined : { prefix, value };
+  }
+
+  #known(): Promise<readonly Node[]> {
+    return this.#nodes ?? this.#keep(this.#divide());
+  }
+
+  #keep(finding: Promise<readonly Node[]>): Promise<readonly Node[]> {
+    this.#nodes = finding;
+    finding.catch(() => {
+      if (this.#nodes === finding) this.#nodes = undefined;
     });
-    const nodes = await this.#nodes;
-    let node = nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+    return finding;
+  }
+
+  async #refined(nodes: readonly Node[], width: number): Promise<readonly Node[]> {
+    let fine = nodes;
+    const finished = new Set<Node>();
+    for (let cut = 0; cut < maxRefinements; cut++) {
+      const wide = fine.find((one) => !finished.has(one) && one.to - one.from > width);
+      if (wide === undefined) break;
+      const parts = await this.#cut(wide, 0.5);
+      if (parts === undefined) finished.add(wide);
+      else fine = fine.flatMap((one) => (one === wide ? placeAll(parts, wide) : [one]));
+    }
+    return fine;
+  }
+
+  async #find(place: number, tolerance: number): Promise<Bound> {
+    let node = nodeAt(await this.#known(), place);
     if (node === undefined) return 'end';
     let best = { key: keyOf(node), off: Math.abs(place - node.from) };
     for (let descent = 0; descent < maxDescents && best.off > tolerance; descent++) {
@@ -147,6 +191,9 @@ export class KeySpace {
     ];
   }
 }
+
+const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>
+  nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
 
 const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
 

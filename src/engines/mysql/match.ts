@@ -66,7 +66,7 @@ export function judge(
   return {
     wanted: { ...wanted, ranges, sizeBlocks: local.sizeBlocks },
     verdict: 'blocks',
-    how: 'by key ranges',
+    how: wanted.means ?? 'by key ranges',
     local,
   };
 }

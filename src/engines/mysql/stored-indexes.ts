@@ -14,7 +14,7 @@ export interface StoredIndex extends IndexName {
   /** As the server calls it: `PRIMARY`, a unique key that serves as the clustered one, or `undefined` where rows have a hidden key. */
   readonly keyName: string | undefined;
   /** Columns that can bound a range, from the first on. */
-  readonly columns: readonly { readonly name: string; readonly type: ValueType }[];
+  readonly columns: readonly { readonly name: string; readonly type: ValueType; readonly falls: boolean }[];
   /** The least value of the first column, where only a bounded range is read through this index at all. */
   readonly floor?: string;
   readonly pages: number;
@@ -24,6 +24,8 @@ interface IndexRow {
   readonly tableName: string;
   readonly indexName: string;
   readonly columnName: string | null;
+  /** `D`: its values fall. */
+  readonly direction: string | null;
   readonly prefixLength: number | string | null;
   readonly nonUnique: number | string;
   readonly nullable: string;
@@ -194,9 +196,11 @@ const isPrefix = (part: IndexRow | undefined): boolean => part?.columnName != nu
 function boundingColumns(parts: readonly IndexRow[]): GroupedIndex['columns'] {
   const end = parts.findIndex((part) => !isPlain(part));
   const count = end < 0 ? parts.length : isPrefix(parts[0]) ? 1 : end;
-  return parts
-    .slice(0, count)
-    .map((part) => ({ name: part.columnName!, type: valueTypeOf(part.dataType ?? '') }));
+  return parts.slice(0, count).map((part) => ({
+    name: part.columnName!,
+    type: valueTypeOf(part.dataType ?? ''),
+    falls: part.direction === 'D',
+  }));
 }
 
 function withoutRepeats(columns: StoredIndex['columns']): StoredIndex['columns'] {

@@ -1,11 +1,17 @@
+import { performance } from 'node:perf_hooks';
 import type { ProfileRelation } from '../../messages/profile.ts';
+import { blockCount } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
+import { type HotPart, hotPart, isPartly } from './hot-part.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { indexNameOf, refOf } from './names.ts';
-import { wantedPages } from './placement.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
+import type { Surveys } from './surveys.ts';
+
+/** All surveys of one work set together: what asks for it waits for seconds, not for minutes. */
+const surveyMs = 2_500;
 
 /**
  * How much of the profile's indexes the pool holds, partition by partition. Blocks are places in key order, not
@@ -17,22 +23,28 @@ export async function readWorkSet(
   options: {
     readonly vm: string;
     readonly relations: readonly ProfileRelation[];
+    readonly surveys: Surveys;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<WorkSet> {
-  const { relations, signal, vm } = options;
+  const { relations, signal, vm, surveys } = options;
   const named = relations.flatMap((relation) => {
     const name = indexNameOf(relation);
     return name === undefined ? [] : [{ ...name, share: relation.share }];
   });
   const stored = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
   const cached = await readCachedPages(connections, stored, signal);
+  const countOf = (one: StoredIndex) => cached.get(cachedKey(one)) ?? 0;
+  const parts = await findParts(stored, countOf, { surveys, signal });
   const pieces = named.flatMap((profiled) => {
     const mine = stored.filter((one) => sameTree(one, profiled));
-    const pages = mine.map((one) => cached.get(cachedKey(one)) ?? 0);
-    const all = pages.reduce((sum, count) => sum + count, 0);
-    return mine.map((one, at) =>
-      pieceOf(one, pages[at]!, all > 0 ? (profiled.share * pages[at]!) / all : profiled.share / mine.length),
+    const all = mine.reduce((sum, one) => sum + countOf(one), 0);
+    return mine.map((one) =>
+      pieceOf(
+        one,
+        parts.get(one)!,
+        all > 0 ? (profiled.share * countOf(one)) / all : profiled.share / mine.length,
+      ),
     );
   });
   return {
@@ -54,14 +66,34 @@ const sameTree = (
 ): boolean =>
   stored.database === wanted.database && stored.table === wanted.table && stored.index === wanted.index;
 
-function pieceOf(stored: StoredIndex, count: number, share: number): WorkSetRelation {
-  const sizeBlocks = Math.max(stored.pages, count);
-  return {
-    ...refOf(stored),
-    fork: 'main',
-    filenode: '',
-    sizeBlocks,
-    share,
-    ranges: wantedPages(count, sizeBlocks),
-  };
+const sizeOf = (one: StoredIndex, count: number): number => Math.max(one.pages, count);
+
+/** Surveys the biggest first, and each within its part of the time that is left. */
+async function findParts(
+  stored: readonly StoredIndex[],
+  countOf: (one: StoredIndex) => number,
+  { surveys, signal }: { readonly surveys: Surveys; readonly signal: AbortSignal | undefined },
+): Promise<ReadonlyMap<StoredIndex, HotPart>> {
+  const parts = new Map<StoredIndex, HotPart>();
+  const partly: StoredIndex[] = [];
+  for (const one of new Set(stored)) {
+    const count = countOf(one);
+    if (isPartly(count, sizeOf(one, count))) partly.push(one);
+    else parts.set(one, hotPart(count, sizeOf(one, count), []));
+  }
+  partly.sort((a, b) => countOf(b) - countOf(a));
+  const endMs = performance.now() + surveyMs;
+  for (const [at, one] of partly.entries()) {
+    const count = countOf(one);
+    const nowMs = performance.now();
+    const untilMs = nowMs + Math.max(0, endMs - nowMs) / Math.min(2, partly.length - at);
+    const cells = await surveys.whole(one, count, { untilMs, signal });
+    parts.set(one, hotPart(count, sizeOf(one, count), cells));
+  }
+  return parts;
+}
+
+function pieceOf(stored: StoredIndex, { ranges, means }: HotPart, share: number): WorkSetRelation {
+  const sizeBlocks = Math.max(stored.pages, blockCount(ranges));
+  return { ...refOf(stored), fork: 'main', filenode: '', sizeBlocks, share, ranges, means };
 }
