@@ -56,14 +56,14 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
            FROM digits a, digits b, digits c, digits e`,
         );
         await connection.query(
-          'CREATE TABLE items (id int PRIMARY KEY, at datetime NOT NULL, pad varchar(1000), KEY at_idx (at))',
+          'CREATE TABLE items (id int PRIMARY KEY, at datetime NOT NULL, code char(200) NOT NULL, pad varchar(1000), KEY at_idx (at, code))',
         );
         await connection.query('CREATE TABLE tokens (token char(32) PRIMARY KEY, pad varchar(1000))');
         for (let part = 0; part < rows / 10_000; part++) {
           const id = `n + ${part * 10_000}`;
           // Gaps in the keys: places are not parts of their range.
           await connection.query(
-            `INSERT INTO items SELECT (${id}) * IF(${part} < 2, 1, 50), FROM_UNIXTIME(1600000000 + (${id}) * 60),
+            `INSERT INTO items SELECT (${id}) * IF(${part} < 2, 1, 50), FROM_UNIXTIME(1600000000 + (${id}) * 60), SHA2(${id}, 256),
              REPEAT('x', 900) FROM numbers`,
           );
           await connection.query(
@@ -147,12 +147,14 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
       if (match?.local === undefined) throw new Error(`${what}: ${match?.reason}`);
       const wanted: WorkSetRelation = match.wanted;
       expect([what, match.how]).toEqual([what, means.probed]);
-      expect([what, blockCount(wanted.ranges) / needed.get(what)!]).toEqual([what, expect.any(Number)]);
+      console.log(kind, what, needed.get(what), blockCount(wanted.ranges));
       expect(blockCount(wanted.ranges)).toBeLessThan(2 * needed.get(what)!);
       const before = await pagesRead('db2');
       await warm(target, match.local, wanted.ranges);
       expect((await pagesRead('db2')) - before).toBeLessThan(2 * needed.get(what)!);
-      expect(await costOf('db2', text)).toBeLessThan(Math.max(6, 0.1 * needed.get(what)!));
+      const cc = await costOf('db2', text);
+      console.log(kind, what, 'missing', cc);
+      expect(cc).toBeLessThan(Math.max(6, 0.1 * needed.get(what)!));
     }
   });
 

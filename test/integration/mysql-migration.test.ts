@@ -145,21 +145,22 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       .toBe(1_000);
   });
 
-  it('is not ready while replication is stopped', async () => {
-    const stop = kind === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
+  it.each(['IO_THREAD', 'SQL_THREAD'])('is not ready while the %s is stopped', async (thread) => {
+    const stop = `STOP ${kind === 'mysql' ? 'REPLICA' : 'SLAVE'} ${thread}`;
+    const id = `m3-${thread}`;
     await target.query(stop);
     // The agent looks twice a second.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     try {
-      await agents.publish('m3', { deadline: new Date(Date.now() + 6_000).toISOString() });
-      await agents.reached('m3', 'warming');
+      await agents.publish(id, { deadline: new Date(Date.now() + 6_000).toISOString() });
+      await agents.reached(id, 'warming');
       await new Promise((resolve) => setTimeout(resolve, 3_000));
-      const record = (await agents.broker.records.get('m3'))?.value;
+      const record = (await agents.broker.records.get(id))?.value;
       expect(record?.readyAt).toBeUndefined();
     } finally {
       await target.query(stop.replace('STOP', 'START'));
     }
-    await agents.reached('m3', 'ready');
-    await agents.say('m3', 'aborted');
+    await agents.reached(id, 'ready');
+    await agents.say(id, 'aborted');
   });
 });

@@ -16,14 +16,14 @@ export const means = {
 
 /** From this part on that the source holds of an index, its pages lie everywhere: the whole index is wanted. */
 const wholeFrom = 0.5;
-/** An index of so many pages is read as a whole: less than a step of the disk's. */
-const smallPages = 32;
+/** An index of so many pages is read as a whole: that is less than one step of reading. */
+const smallPages = 128;
 /** How much more a survey must find than the newest keys have by themselves. */
 const clearlyMore = 1.2;
 /** Beyond the pages that the source holds, for stretches that are held in part: as a multiple of them. */
 const mostOver = 1.5;
 /** On either side of what was found, for places are estimates: as a part of the stretch, and of the index. */
-const margin = { ofStretch: 0.08, ofIndex: 0.005 };
+const margin = { ofStretch: 0.2, ofIndex: 0.012 };
 
 /** True where only a survey could tell which pages are wanted. */
 export const isPartly = (count: number, size: number): boolean =>

@@ -40,12 +40,12 @@ interface Node extends Stretch {
 const maxDescents = 12;
 /**
  * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
- * enough are all estimated alike: of the first division none is longer than this part of the table.
+ * enough are all estimated alike: of the division none is longer than this part of the table.
  */
 const longest = 0.2;
-const maxDivisions = 24;
-/** Of a refinement: each reads a few pages on either side of its cut. */
-const maxRefinements = 64;
+const maxDivisions = 64;
+/** Halvings of a stretch whose upper keys are far from all others. */
+const maxHalvings = 40;
 
 /** A value that may stand in the column after `prefix`. */
 export interface Guess {
@@ -61,13 +61,18 @@ export interface Guess {
 export class KeySpace {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
+  readonly #finest: number;
   readonly #bounds = new Map<number, Promise<Bound>>();
   #nodes: Promise<readonly Node[]> | undefined;
 
-  /** `types`: of the index's columns that can bound a range, from the first on. */
-  constructor(dives: Dives, types: readonly ValueType[]) {
+  /**
+   * `types`: of the index's columns that can bound a range, from the first on. `finest`: part of the index down to
+   * which it is divided at first: the finer, the more exact are places, and the more pages are read for it.
+   */
+  constructor(dives: Dives, types: readonly ValueType[], finest = longest) {
     this.#dives = dives;
     this.#types = types;
+    this.#finest = Math.min(longest, finest);
   }
 
   /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
@@ -82,12 +87,6 @@ export class KeySpace {
     return finding;
   }
 
-  /** Divides what is wider than this part of the index, where it can be divided: places are the more exact for it. */
-  async refine(width: number): Promise<void> {
-    const before = await this.#known();
-    await this.#keep(this.#refined(before, width));
-  }
-
   /** A key at about this place, interpolated: no question is asked. Undefined where there is none between its neighbours. */
   async guessAt(place: number): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);
@@ -99,28 +98,13 @@ export class KeySpace {
   }
 
   #known(): Promise<readonly Node[]> {
-    return this.#nodes ?? this.#keep(this.#divide());
-  }
-
-  #keep(finding: Promise<readonly Node[]>): Promise<readonly Node[]> {
+    if (this.#nodes !== undefined) return this.#nodes;
+    const finding = this.#divide();
     this.#nodes = finding;
     finding.catch(() => {
       if (this.#nodes === finding) this.#nodes = undefined;
     });
     return finding;
-  }
-
-  async #refined(nodes: readonly Node[], width: number): Promise<readonly Node[]> {
-    let fine = nodes;
-    const finished = new Set<Node>();
-    for (let cut = 0; cut < maxRefinements; cut++) {
-      const wide = fine.find((one) => !finished.has(one) && one.to - one.from > width);
-      if (wide === undefined) break;
-      const parts = await this.#cut(wide, 0.5);
-      if (parts === undefined) finished.add(wide);
-      else fine = fine.flatMap((one) => (one === wide ? placeAll(parts, wide) : [one]));
-    }
-    return fine;
   }
 
   async #find(place: number, tolerance: number): Promise<Bound> {
@@ -150,7 +134,7 @@ export class KeySpace {
     let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
     const finished = new Set<Stretch>();
     for (let division = 0; division < maxDivisions; division++) {
-      const long = stretches.find((one) => !finished.has(one) && one.rows > all * longest);
+      const long = stretches.find((one) => !finished.has(one) && one.rows > all * this.#finest);
       if (long === undefined) break;
       const parts = await this.#cut(long, 0.5);
       if (parts === undefined) finished.add(long);
@@ -167,16 +151,27 @@ export class KeySpace {
     return { prefix, low, high: undefined, towards, rows };
   }
 
+  async #entryAt(prefix: Key, guess: KeyValue | undefined): Promise<KeyValue | undefined> {
+    return guess === undefined ? undefined : this.#dives.least(prefix, { value: guess, exclusive: false });
+  }
+
   /** The stretch cut at `at` of its keys, or seen by its next column; undefined where it cannot be divided further. */
   async #cut(stretch: Stretch, at: number): Promise<readonly Stretch[] | undefined> {
     const { prefix, low, high, towards } = stretch;
-    const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
-    let cut =
-      guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
-    if (cut === undefined || same(cut, low) || (high !== undefined && same(cut, high))) {
+    let guess = interpolate(this.#types[prefix.length]!, low, towards, at);
+    let cut = await this.#entryAt(prefix, guess);
+    // Nothing lies from the guess on: the stretch's keys are all below it.
+    for (let halving = 0; guess !== undefined && isEnd(cut, high) && halving < maxHalvings; halving++) {
+      const lower = interpolate(this.#types[prefix.length]!, low, guess, 0.5);
+      if (lower === undefined || same(lower, guess) || same(lower, low)) break;
+      guess = lower;
+      cut = await this.#entryAt(prefix, guess);
+    }
+    if (cut === undefined || guess === undefined || same(cut, low) || isEnd(cut, high)) {
+      guess = undefined;
       cut = await this.#dives.least(prefix, { value: low, exclusive: true });
       // One value alone: the next column tells its rows apart.
-      if (cut === undefined || (high !== undefined && same(cut, high))) {
+      if (cut === undefined || isEnd(cut, high)) {
         const under = await this.#under([...prefix, low], stretch.rows);
         return under && [under];
       }
@@ -186,7 +181,7 @@ export class KeySpace {
       this.#dives.rows(prefix, cut, high),
     ]);
     return [
-      { ...stretch, high: cut, towards: cut, rows: before },
+      { ...stretch, high: cut, towards: guess ?? cut, rows: before },
       { ...stretch, low: cut, rows: after },
     ];
   }
@@ -194,6 +189,10 @@ export class KeySpace {
 
 const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>
   nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+
+/** True where a stretch has no entry any more. */
+const isEnd = (entry: KeyValue | undefined, high: KeyValue | undefined): boolean =>
+  entry === undefined || (high !== undefined && same(entry, high));
 
 const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
 

@@ -6,6 +6,10 @@ import { type StoredIndex, storedKey } from './stored-indexes.ts';
 /** An index that grew by more than this part of itself has its places found anew. */
 const outgrown = 0.05;
 
+/** Pages between the cuts by which places become exact: each cut reads up to ten. */
+const pagesBetweenCuts = 400;
+const finestWidth = 1 / 32;
+
 /** The places of each index, kept while it stays as it is. */
 export class KeySpaces {
   readonly #connections: MysqlConnections;
@@ -20,7 +24,8 @@ export class KeySpaces {
     const known = this.#known.get(key);
     if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
     const types = index.columns.map((column) => column.type);
-    const space = new KeySpace(createDives(this.#connections, index), types);
+    const finest = Math.max(finestWidth, pagesBetweenCuts / index.pages);
+    const space = new KeySpace(createDives(this.#connections, index), types, finest);
     this.#known.set(key, { index, space });
     return space;
   }

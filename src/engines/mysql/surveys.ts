@@ -13,9 +13,6 @@ const questions = 384;
 /** Each question may bring a page: of a small index at most this part is asked for. */
 const askedPart = 0.25;
 const fewest = 8;
-/** Pages between the cuts by which places become exact: each cut reads up to ten. */
-const pagesBetweenCuts = 400;
-const finestWidth = 1 / 32;
 
 export interface SurveyBounds {
   /** `performance.now()` at which what is known by then must do. */
@@ -68,7 +65,6 @@ export class Surveys {
     if (most < fewest) return [];
     const space = this.#spaces.of(index);
     try {
-      await space.refine(Math.max(finestWidth, pagesBetweenCuts / index.pages));
       const found = await withProbe(this.#connections, index, { signal }, (probe) =>
         survey({
           region,

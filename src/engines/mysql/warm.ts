@@ -19,6 +19,7 @@ import { solidPart } from './hot-part.ts';
 import { rangeCondition } from './key-range.ts';
 import type { KeySpace } from './key-space.ts';
 import { type KeySpaces, sameShape } from './key-spaces.ts';
+import { quoteIdentifier } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
 import type { Surveys } from './surveys.ts';
 
@@ -75,7 +76,8 @@ export class Warmer {
     const lost = read > count + doubt;
     const unknown = count > read + doubt && blockCount(missing) > fewPages && count < relation.sizeBlocks;
     const nowMs = performance.now();
-    if ((lost || unknown) && nowMs - tree.surveyedMs > surveyPauseMs) {
+    // A survey asks for rows, and tells nothing of what lies outside of them.
+    if (!tree.index.overflow && (lost || unknown) && nowMs - tree.surveyedMs > surveyPauseMs) {
       tree.surveyedMs = nowMs;
       const region = lost ? union(tree.wanted, tree.held) : missing;
       await this.#survey(tree, region, relation.sizeBlocks);
@@ -150,11 +152,17 @@ export class Warmer {
     const columns = tree.index.columns.map((column) => column.name);
     const { floor } = tree.index;
     const where = rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
-    const text = `SELECT COUNT(*) FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
+    const text = `SELECT ${touching(tree.index)} FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
     await this.#connections.session({ purpose: 'warm', signal }, (session) =>
       session.run(text, where.values),
     );
   }
+}
+
+/** Entries are counted; of values outside of the rows the length, for which the server reads them. */
+function touching({ overflow, longColumns }: StoredIndex): string {
+  if (!overflow) return 'COUNT(*)';
+  return longColumns.map((column) => `COUNT(LENGTH(${quoteIdentifier(column)}))`).join(', ');
 }
 
 function lengthOf(spans: Spans): number {

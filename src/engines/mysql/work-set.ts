@@ -4,9 +4,11 @@ import { blockCount } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
-import { type HotPart, hotPart, isPartly } from './hot-part.ts';
+import { type HotPart, hotPart, isPartly, means } from './hot-part.ts';
 import type { MysqlIdentity } from './identity.ts';
+import { scaled } from './match.ts';
 import { indexNameOf, refOf } from './names.ts';
+import { divideOverflow } from './overflow.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 import type { Surveys } from './surveys.ts';
 
@@ -32,7 +34,8 @@ export async function readWorkSet(
     const name = indexNameOf(relation);
     return name === undefined ? [] : [{ ...name, share: relation.share }];
   });
-  const stored = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
+  const listed = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
+  const stored = await divideOverflow(connections, listed, signal);
   const cached = await readCachedPages(connections, stored, signal);
   const countOf = (one: StoredIndex) => cached.get(cachedKey(one)) ?? 0;
   const parts = await findParts(stored, countOf, { surveys, signal });
@@ -66,7 +69,19 @@ const sameTree = (
 ): boolean =>
   stored.database === wanted.database && stored.table === wanted.table && stored.index === wanted.index;
 
+const samePartition = (a: StoredIndex, b: StoredIndex): boolean => a.partition === b.partition;
+
 const sizeOf = (one: StoredIndex, count: number): number => Math.max(one.pages, count);
+
+/** What lies outside of the rows is wanted where the rows are, unless the source holds most of it. */
+function overflowPart(
+  size: number,
+  count: number,
+  rows: { readonly part: HotPart; readonly size: number } | undefined,
+): HotPart {
+  if (rows?.part.means !== means.probed || !isPartly(count, size)) return hotPart(count, size, []);
+  return { ranges: scaled(rows.part.ranges, rows.size, size), means: means.rows };
+}
 
 /** Surveys the biggest first, and each within its part of the time that is left. */
 async function findParts(
@@ -78,6 +93,7 @@ async function findParts(
   const partly: StoredIndex[] = [];
   for (const one of new Set(stored)) {
     const count = countOf(one);
+    if (one.overflow) continue;
     if (isPartly(count, sizeOf(one, count))) partly.push(one);
     else parts.set(one, hotPart(count, sizeOf(one, count), []));
   }
@@ -90,10 +106,17 @@ async function findParts(
     const cells = await surveys.whole(one, count, { untilMs, signal });
     parts.set(one, hotPart(count, sizeOf(one, count), cells));
   }
+  for (const one of stored) {
+    if (!one.overflow) continue;
+    const main = stored.find((other) => !other.overflow && sameTree(other, one) && samePartition(other, one));
+    const part = main && parts.get(main);
+    const rows = main && part && { part, size: sizeOf(main, countOf(main)) };
+    parts.set(one, overflowPart(sizeOf(one, countOf(one)), countOf(one), rows));
+  }
   return parts;
 }
 
-function pieceOf(stored: StoredIndex, { ranges, means }: HotPart, share: number): WorkSetRelation {
-  const sizeBlocks = Math.max(stored.pages, blockCount(ranges));
-  return { ...refOf(stored), fork: 'main', filenode: '', sizeBlocks, share, ranges, means };
+function pieceOf(stored: StoredIndex, part: HotPart, share: number): WorkSetRelation {
+  const sizeBlocks = Math.max(stored.pages, blockCount(part.ranges));
+  return { ...refOf(stored), fork: 'main', filenode: '', sizeBlocks, share, ...part };
 }
