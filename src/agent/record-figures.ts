@@ -64,6 +64,7 @@ export function describePlan(
       blocks: relation.blocks + relation.osBlocks,
       residentBlocks: relation.residentBlocks,
       skippedBlocks: relation.skippedBlocks,
+      ...(relation.how === undefined ? {} : { how: relation.how }),
       ...(relation.reason === undefined ? {} : { reason: relation.reason }),
     })),
   };

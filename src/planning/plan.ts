@@ -60,6 +60,8 @@ export interface PlannedRelation extends RelationRef {
   readonly osBlocks: number;
   readonly residentBlocks: number;
   readonly skippedBlocks: number;
+  /** How its wanted blocks were found, where the match says so. */
+  readonly how?: string;
   readonly reason?: string;
 }
 
@@ -102,7 +104,8 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
   osLeft = allotRelations(byName, 'os', osLeft);
 
   const ordered = orderSegments(demands, input);
-  const perRelation = demands.map(describe);
+  const hows = new Map(input.matches.map(({ wanted, how }) => [relationKey(wanted), how]));
+  const perRelation = demands.map((demand) => describe(demand, hows.get(demand.key)));
   const sum = (of: (r: PlannedRelation) => number) => perRelation.reduce((total, r) => total + of(r), 0);
   const skippedBlocks = sum((r) => r.skippedBlocks);
   const osMs = ordered.os.reduce((ms, s) => ms + readMs(input.model, s.ranges, input), 0);
@@ -162,7 +165,7 @@ function demandsOf<R extends TargetRelation>(input: PlanInput<R>): Demand<R>[] {
   return demands;
 }
 
-function describe<R extends TargetRelation>(demand: Demand<R>): PlannedRelation {
+function describe<R extends TargetRelation>(demand: Demand<R>, how: string | undefined): PlannedRelation {
   const { wanted, key, verdict, residentBlocks, lostBlocks } = demand;
   const { database, schema, name, kind, fork, parent } = wanted;
   const blocks = blockCount(demand.pool);
@@ -175,6 +178,7 @@ function describe<R extends TargetRelation>(demand: Demand<R>): PlannedRelation 
     ...(parent === undefined ? {} : { parent }),
     strategy: nothing ? 'skipped' : verdict === 'blocks' ? 'blocks' : 'relation',
     ...{ blocks, osBlocks, residentBlocks, skippedBlocks },
+    ...(how === undefined || nothing ? {} : { how }),
     ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { means } from '../../src/engines/mysql/hot-part.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
 import type { MysqlServer } from '../../src/lab/mysql-server.ts';
@@ -108,6 +109,7 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       expect.arrayContaining(['items', 'items.grp_idx']),
     );
     expect(ready.relations?.map(({ name }) => name)).not.toContain('other');
+    expect(ready.relations?.map(({ how }) => how)).toEqual(ready.relations?.map(() => means.whole));
     expect(ready.residency).toBeGreaterThan(0.95);
     expect(await pagesOf('items')).toBeGreaterThan(600);
     expect((await pagesOf('other')) - strangers).toBeLessThanOrEqual(1);

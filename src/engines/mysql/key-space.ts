@@ -87,6 +87,11 @@ export class KeySpace {
     return finding;
   }
 
+  /** Divides it, so that the next guesses ask nothing. */
+  async prepare(): Promise<void> {
+    await this.#known();
+  }
+
   /** A key at about this place, interpolated: no question is asked. Undefined where there is none between its neighbours. */
   async guessAt(place: number): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);

@@ -7,7 +7,7 @@ import { type StoredIndex, storedKey } from './stored-indexes.ts';
 const outgrown = 0.05;
 
 /** Pages between the cuts by which places become exact: each cut reads up to ten. */
-const pagesBetweenCuts = 400;
+const pagesBetweenCuts = 800;
 const finestWidth = 1 / 32;
 
 /** The places of each index, kept while it stays as it is. */

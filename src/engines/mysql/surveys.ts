@@ -65,6 +65,8 @@ export class Surveys {
     if (most < fewest) return [];
     const space = this.#spaces.of(index);
     try {
+      // Before the survey: it holds the one connection for walks.
+      await space.prepare();
       const found = await withProbe(this.#connections, index, { signal }, (probe) =>
         survey({
           region,
