@@ -195,12 +195,14 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
 
   it('warms values that lie outside of their rows, by themselves where the source holds them', async () => {
     const docs = profiled(['docs']);
+    const cold = engineOn('db1');
     const ofSource = async () => {
-      const { relations } = await source.workSet('app1', [docs]);
+      const { relations } = await cold.workSet('app1', [docs]);
       return new Map(
         relations.map(({ name, ranges, sizeBlocks }) => [name, [blockCount(ranges), sizeBlocks]]),
       );
     };
+    await cluster.server('db1').restart();
     await cluster.server('db1').query('SELECT SUM(LENGTH(title)) FROM docs');
     const rowsAlone = await ofSource();
     expect(rowsAlone.get('docs')![0]).toBe(rowsAlone.get('docs')![1]);
@@ -211,16 +213,13 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     await cluster.server('db1').query(touch);
     // Three pages a body and two an extra.
     expect((await ofSource()).get('docs#overflow')![0]).toBeGreaterThan(0.9 * 400 * 5);
-    const wanted = await source.workSet('app1', [docs]);
+    const wanted = await cold.workSet('app1', [docs]);
+    await cold.close();
     const matches = await target.match(wanted);
     expect(matches.map(({ verdict }) => verdict)).toEqual(['blocks', 'blocks']);
     for (const match of matches) await warmWhole(target, localOf(match));
-    for (const match of matches) {
-      expect([match.wanted.name, await residencyOf(target, localOf(match))]).toEqual([
-        match.wanted.name,
-        expect.closeTo(1, 1),
-      ]);
-    }
+    // Of the rows' few pages one may be the source's alone.
+    for (const match of matches) expect(await residencyOf(target, localOf(match))).toBeGreaterThan(0.8);
     const before = await pagesRead('db2');
     await cluster.server('db2').query(touch);
     expect((await pagesRead('db2')) - before).toBeLessThan(8);

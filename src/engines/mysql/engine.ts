@@ -15,12 +15,18 @@ import { Surveys } from './surveys.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
 
-/** The engine for InnoDB, in MySQL and MariaDB. Connects at the first call. */
-export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options: EngineOptions): Engine {
+/**
+ * The engine for InnoDB, in MySQL and MariaDB. Connects at the first call. `surveyMs`: time for all questions of one
+ * work set about which stretches of indexes are cached.
+ */
+export function createMysqlEngine(
+  kind: Exclude<EngineKind, 'postgres'>,
+  options: EngineOptions & { readonly surveyMs?: number },
+): Engine {
   const connections = createMysqlConnections(options);
   const admission = new Admission(connections, options.logger);
   const spaces = new KeySpaces(connections);
-  const surveys = new Surveys(connections, spaces);
+  const surveys = new Surveys(connections, spaces, options.surveyMs);
   const warmer = new Warmer({ connections, admission, spaces, surveys });
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));

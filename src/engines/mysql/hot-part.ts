@@ -22,8 +22,12 @@ const smallPages = 128;
 const clearlyMore = 1.2;
 /** Beyond the pages that the source holds, for stretches that are held in part: as a multiple of them. */
 const mostOver = 1.5;
+/** A cell's neighbours' part that is held, up to which the cell counts as being by itself. */
+const alone = 0.2;
+/** Where the others make up less than this part of what the source holds, those that are by themselves are wanted too. */
+const mostJoined = 0.6;
 /** On either side of what was found, for places are estimates: as a part of the stretch, and of the index. */
-const margin = { ofStretch: 0.2, ofIndex: 0.012 };
+const margin = { ofStretch: 0.2, ofIndex: 0.01 };
 
 /** True where only a survey could tell which pages are wanted. */
 export const isPartly = (count: number, size: number): boolean =>
@@ -58,7 +62,10 @@ function foundPart(count: number, size: number, cells: readonly Cell[]): HotPart
   const noise = 2 / cells.length;
   if (found <= byChance * clearlyMore + noise) return undefined;
   const density = densities(cells, [1, 2, 3, 2, 1]);
-  const chosen = taken(cells, density, part);
+  const all = taken(cells, density, part);
+  // A single cell by itself is likely one page: reading all of it is worth little where there are better ones.
+  const joined = all.filter((cell) => others[cells.indexOf(cell)]! > alone);
+  const chosen = widthOf(joined) >= part * mostJoined ? joined : all;
   const extra = cells.filter((cell, at) => density[at]! >= wholeFrom && !chosen.includes(cell));
   let room = part * (mostOver - 1);
   for (const cell of extra) {
@@ -115,6 +122,8 @@ function taken(cells: readonly Cell[], ranks: readonly number[], part: number): 
   }
   return chosen;
 }
+
+const widthOf = (cells: readonly Cell[]): number => cells.reduce((sum, { from, to }) => sum + to - from, 0);
 
 const heldOf = (cells: readonly Cell[]): number =>
   cells.reduce((sum, { from, to, resident }) => sum + (resident ? to - from : 0), 0);

@@ -92,12 +92,16 @@ export class KeySpace {
     await this.#known();
   }
 
-  /** A key at about this place, interpolated: no question is asked. Undefined where there is none between its neighbours. */
-  async guessAt(place: number): Promise<Guess | undefined> {
+  /**
+   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
+   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
+   */
+  async guessAt(place: number, clear = 0): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);
     if (node === undefined) return undefined;
     const { prefix, low, towards, from, to } = node;
-    const at = Math.min(1, Math.max(0, (place - from) / (to - from)));
+    const beside = Math.max(place, Math.min(from + clear, (from + to) / 2));
+    const at = Math.min(1, Math.max(0, (beside - from) / (to - from)));
     const value = interpolate(this.#types[prefix.length]!, low, towards, at);
     return value === undefined ? undefined : { prefix, value };
   }

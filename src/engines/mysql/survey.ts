@@ -31,6 +31,8 @@ interface Asked extends Stretch {
 }
 
 const parts = 4;
+/** Answers below which a survey tells nothing. */
+const fewest = 32;
 
 /**
  * Which stretches of an index the pool holds, by asking for one key in each; those next to one that differs are
@@ -40,7 +42,7 @@ export async function survey(options: SurveyOptions): Promise<readonly Cell[]> {
   const first = divided(options.region, options.cells);
   let left = options.questions - (await askAll(inSpread(first), options.questions, options));
   const known = answered(first);
-  if (known.length < first.length / 2) return [];
+  if (known.length < Math.min(fewest, first.length / 2)) return [];
   const fine = new Map<Asked, readonly Asked[]>();
   for (const cell of edges(known)) {
     if (left < parts || options.isOver()) break;

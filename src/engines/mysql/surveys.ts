@@ -13,10 +13,12 @@ const questions = 384;
 /** Each question may bring a page: of a small index at most this part is asked for. */
 const askedPart = 0.25;
 const fewest = 8;
+/** Pages behind a cut of the index's division that the server read for its estimates. */
+const pagesOfCut = 14;
 
 export interface SurveyBounds {
-  /** `performance.now()` at which what is known by then must do. */
-  readonly untilMs: number;
+  /** Time for questions; what is known by then must do. */
+  readonly forMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,7 +38,11 @@ export class Surveys {
   readonly #spaces: KeySpaces;
   readonly #kept = new Map<string, Kept>();
 
-  constructor(connections: MysqlConnections, spaces: KeySpaces) {
+  /** All surveys of one work set together: what asks for it waits for seconds, not for minutes. */
+  readonly workSetMs: number;
+
+  constructor(connections: MysqlConnections, spaces: KeySpaces, workSetMs = 2_500) {
+    this.workSetMs = workSetMs;
     this.#connections = connections;
     this.#spaces = spaces;
   }
@@ -58,7 +64,7 @@ export class Surveys {
   async of(
     index: StoredIndex,
     region: readonly Stretch[],
-    { untilMs, signal }: SurveyBounds,
+    { forMs, signal }: SurveyBounds,
   ): Promise<readonly Cell[]> {
     const width = region.reduce((sum, { from, to }) => sum + to - from, 0);
     const most = Math.min(questions, Math.floor(index.pages * width * askedPart));
@@ -67,13 +73,14 @@ export class Surveys {
     try {
       // Before the survey: it holds the one connection for walks.
       await space.prepare();
+      const untilMs = performance.now() + forMs;
       const found = await withProbe(this.#connections, index, { signal }, (probe) =>
         survey({
           region,
           cells: Math.min(cells, Math.ceil(most / 2)),
           questions: most,
           ask: async (place) => {
-            const guess = await space.guessAt(place);
+            const guess = await space.guessAt(place, pagesOfCut / index.pages);
             return guess === undefined ? undefined : probe(guess);
           },
           isOver: () => performance.now() > untilMs || signal?.aborted === true,

@@ -29,7 +29,8 @@ const toleratedPart = 0.1;
 /** What is cached may differ by this part from what was read until it is asked which stretches those are. */
 const doubtfulPart = 0.05;
 const fewPages = 16;
-const surveyMs = 800;
+/** Of the time for all surveys of a work set, for that of one index. */
+const surveyPart = 0.4;
 /** Between two surveys of one index: each brings a page with each question. */
 const surveyPauseMs = 2_000;
 
@@ -90,8 +91,9 @@ export class Warmer {
       from: start / size,
       to: (start + region.lengths[at]!) / size,
     }));
-    const untilMs = performance.now() + surveyMs;
-    const cells = await this.#surveys.of(tree.index, stretches, { untilMs });
+    const cells = await this.#surveys.of(tree.index, stretches, {
+      forMs: this.#surveys.workSetMs * surveyPart,
+    });
     if (cells.length === 0) return;
     tree.held = union(subtract(tree.held, region), intersect(solidPart(cells, size), region));
   }

@@ -12,9 +12,6 @@ import { divideOverflow } from './overflow.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 import type { Surveys } from './surveys.ts';
 
-/** All surveys of one work set together: what asks for it waits for seconds, not for minutes. */
-const surveyMs = 2_500;
-
 /**
  * How much of the profile's indexes the pool holds, partition by partition. Blocks are places in key order, not
  * page numbers: they mean the same on every copy of the rows.
@@ -98,12 +95,11 @@ async function findParts(
     else parts.set(one, hotPart(count, sizeOf(one, count), []));
   }
   partly.sort((a, b) => countOf(b) - countOf(a));
-  const endMs = performance.now() + surveyMs;
+  const endMs = performance.now() + surveys.workSetMs;
   for (const [at, one] of partly.entries()) {
     const count = countOf(one);
-    const nowMs = performance.now();
-    const untilMs = nowMs + Math.max(0, endMs - nowMs) / Math.min(2, partly.length - at);
-    const cells = await surveys.whole(one, count, { untilMs, signal });
+    const forMs = Math.max(0, endMs - performance.now()) / Math.min(2, partly.length - at);
+    const cells = await surveys.whole(one, count, { forMs, signal });
     parts.set(one, hotPart(count, sizeOf(one, count), cells));
   }
   for (const one of stored) {
