@@ -8,6 +8,6 @@ WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?)
   AND EXTRA NOT LIKE '%VIRTUAL%'
   AND (DATA_TYPE IN ('tinyblob', 'blob', 'mediumblob', 'longblob', 'tinytext', 'text', 'mediumtext', 'longtext', 'json', 'vector',
                      'geometry', 'point', 'linestring', 'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection')
-       OR (DATA_TYPE IN ('varchar', 'varbinary') AND CHARACTER_OCTET_LENGTH > 2000))
+       OR (DATA_TYPE IN ('varchar', 'varbinary') AND CHARACTER_OCTET_LENGTH > 8000))
 ORDER BY TABLE_NAME, ORDINAL_POSITION
 LIMIT 20000;

@@ -1,4 +1,5 @@
--- Purpose: cached pages with values that lie outside of the rows, and cached pages and entries of the rows, by table
+-- Purpose: cached pages with values that lie outside of the rows, and cached pages of the rows with the sum of
+-- what part of a page an entry takes in each, which the pages above the rows hardly change, by table
 -- (MySQL). The server says of such a page only in which file it is.
 -- Parameters: pattern of the tables' file names, such as `shop/%`.
 -- Privilege: PROCESS.
@@ -7,7 +8,7 @@
 SELECT s.NAME AS tableName,
        b.INDEX_NAME AS indexName,
        COUNT(*) AS pages,
-       SUM(b.NUMBER_RECORDS) AS entries
+       SUM(IF(b.NUMBER_RECORDS > 0, 1e0 / b.NUMBER_RECORDS, 0)) AS pagesByEntry
 FROM information_schema.INNODB_BUFFER_PAGE b
 JOIN information_schema.INNODB_TABLESPACES s ON s.SPACE = b.SPACE
 WHERE (b.PAGE_TYPE = 'INDEX' OR b.PAGE_TYPE LIKE '%LOB%') AND s.NAME LIKE ?

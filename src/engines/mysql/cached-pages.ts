@@ -22,7 +22,7 @@ interface OverflowRow {
   readonly tableName: string;
   readonly indexName: string | null;
   readonly pages: number | string;
-  readonly entries: number | string;
+  readonly pagesByEntry: number | string;
 }
 
 const hiddenKey = 'GEN_CLUST_INDEX';
@@ -78,7 +78,7 @@ export async function readCachedPages(
   return found;
 }
 
-/** Cached pages of rows' indexes with their entries, and, under an empty `keyName`, of values outside of rows. */
+/** Cached pages of rows' indexes with the sum of their parts that an entry takes, and, under an empty `keyName`, of values outside of rows. */
 export async function readOverflow(
   connections: MysqlConnections,
   database: string,
@@ -92,7 +92,7 @@ export async function readOverflow(
       readonly keyName: string;
     };
     readonly pages: number;
-    readonly entries: number;
+    readonly pagesByEntry: number;
   }[]
 > {
   const { dialect } = await connections.server();
@@ -101,14 +101,14 @@ export async function readOverflow(
     [likePattern(`${encoded(database)}/`)],
     { purpose: 'walk', signal },
   );
-  return rows.map(({ tableName, indexName, pages, entries }) => ({
+  return rows.map(({ tableName, indexName, pages, pagesByEntry }) => ({
     table: {
       database,
       ...splitStoredName(decoded(tableName.slice(tableName.indexOf('/') + 1))),
       keyName: indexName ?? '',
     },
     pages: Number(pages),
-    entries: Number(entries),
+    pagesByEntry: Number(pagesByEntry),
   }));
 }
 

@@ -11,7 +11,7 @@ export async function divideOverflow(
   stored: readonly StoredIndex[],
   signal?: AbortSignal,
 ): Promise<StoredIndex[]> {
-  const rowPages = new Map<string, { readonly pages: number; readonly entries: number }>();
+  const rowPages = new Map<string, { readonly pages: number; readonly pagesByEntry: number }>();
   for (const database of new Set(stored.filter((one) => one.overflow).map((one) => one.database))) {
     for (const { table, ...counted } of await readOverflow(connections, database, signal)) {
       rowPages.set(cachedKey(table), counted);
@@ -21,8 +21,8 @@ export async function divideOverflow(
     if (one.longColumns.length === 0) return one;
     const { overflow: _, ...main } = one;
     const counted = rowPages.get(cachedKey(main));
-    if (counted === undefined || counted.entries === 0) return one;
-    const expected = Math.ceil((one.rows * counted.pages) / counted.entries);
+    if (counted === undefined || counted.pagesByEntry === 0) return one;
+    const expected = Math.ceil((one.rows * counted.pagesByEntry) / counted.pages);
     const ofRows = Math.min(one.pages, Math.max(counted.pages, expected));
     return { ...one, pages: one.overflow ? Math.max(1, one.pages - ofRows) : ofRows };
   });
