@@ -101,12 +101,12 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
   async function warm(engine: Engine, relation: LocalRelation, ranges: BlockRanges): Promise<void> {
     for (let at = 0; at < ranges.starts.length; at++) {
       const end = ranges.starts[at]! + ranges.lengths[at]!;
-      for (let from = ranges.starts[at]!; from < end; from += 100) {
+      for (let from = ranges.starts[at]!; from < end; from += 400) {
         await engine.warm({
           relation,
           tier: 'pool',
           readThrough: [],
-          wanted: [from, Math.min(end, from + 100)],
+          wanted: [from, Math.min(end, from + 400)],
         });
       }
     }

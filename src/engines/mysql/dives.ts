@@ -31,18 +31,25 @@ export function canAskLeast(index: StoredIndex, at: number): boolean {
 }
 
 /** The least value at or after one; only where `canAskLeast`. */
-export function leastFrom(
+export const leastFrom = (
   index: StoredIndex,
   prefix: Key,
   from: { readonly value: KeyValue; readonly exclusive: boolean },
+): Condition =>
+  extreme(index, prefix, { what: 'MIN', operator: from.exclusive ? '>' : '>=', value: from.value });
+
+function extreme(
+  index: StoredIndex,
+  prefix: Key,
+  wanted: { readonly what: 'MIN' | 'MAX'; readonly operator: string; readonly value: KeyValue },
 ): Condition {
+  const { what, operator, value } = wanted;
   const names = index.columns.map((one) => one.name);
   const column = quoteIdentifier(names[prefix.length]!);
   const where = prefixCondition(names, prefix);
-  const operator = from.exclusive ? '>' : '>=';
   return {
-    text: `SELECT MIN(${column}) AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${column} ${operator} ?`,
-    values: [...where.values, from.value],
+    text: `SELECT ${what}(${column}) AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${column} ${operator} ?`,
+    values: [...where.values, value],
   };
 }
 
@@ -65,6 +72,12 @@ export function createDives(connections: MysqlConnections, index: StoredIndex): 
     );
     return rows[0]?.value;
   };
+  const ask = async ({ text, values }: Condition): Promise<KeyValue | undefined> => {
+    const rows = await connections.session({ purpose: 'walk' }, (session) =>
+      session.run<{ value: KeyValue | null }>(text, values),
+    );
+    return rows[0]?.value ?? undefined;
+  };
   const estimate = async (where: string, values: readonly KeyValue[]): Promise<number> => {
     const text = `EXPLAIN SELECT COUNT(*) FROM ${fromIndex(index)} WHERE ${where}`;
     const rows = await connections.session({ purpose: 'walk' }, (session) =>
@@ -83,13 +96,15 @@ export function createDives(connections: MysqlConnections, index: StoredIndex): 
           values: [from.value],
         });
       }
-      const { text, values } = leastFrom(index, prefix, from);
-      const rows = await connections.session({ purpose: 'walk' }, (session) =>
-        session.run<{ value: KeyValue | null }>(text, values),
-      );
-      return rows[0]?.value ?? undefined;
+      return ask(leastFrom(index, prefix, from));
     },
-    greatest: (prefix) => edge({ prefix, direction: 'DESC', more: 'IS NOT NULL', values: [] }),
+    greatest: (prefix, below) => {
+      if (below === undefined) return edge({ prefix, direction: 'DESC', more: 'IS NOT NULL', values: [] });
+      if (!canAskLeast(index, prefix.length)) {
+        return edge({ prefix, direction: 'DESC', more: '< ?', values: [below] });
+      }
+      return ask(extreme(index, prefix, { what: 'MAX', operator: '<', value: below }));
+    },
     rows: async (prefix, low, high) => {
       const column = quoteIdentifier(columns[prefix.length]!);
       const where = prefixCondition(columns, prefix);

@@ -13,7 +13,8 @@ export interface Dives {
     prefix: Key,
     from?: { readonly value: KeyValue; readonly exclusive: boolean },
   ): Promise<KeyValue | undefined>;
-  greatest(prefix: Key): Promise<KeyValue | undefined>;
+  /** The greatest one, of those less than `below` where given. */
+  greatest(prefix: Key, below?: KeyValue): Promise<KeyValue | undefined>;
   /** Estimated rows under a prefix whose next column is `low` or more, and less than `high` where given. */
   rows(prefix: Key, low: KeyValue, high: KeyValue | undefined): Promise<number>;
   /** Estimated rows of the whole index. */
@@ -26,7 +27,7 @@ interface Stretch {
   readonly low: KeyValue;
   /** Undefined: to the end of the prefix. */
   readonly high: KeyValue | undefined;
-  /** For interpolation alone. */
+  /** Its greatest value, for interpolation alone. */
   readonly towards: KeyValue;
   readonly rows: number;
 }
@@ -44,8 +45,6 @@ const maxDescents = 12;
  */
 const longest = 0.2;
 const maxDivisions = 64;
-/** Halvings of a stretch whose upper keys are far from all others. */
-const maxHalvings = 40;
 
 /** A value that may stand in the column after `prefix`. */
 export interface Guess {
@@ -160,24 +159,13 @@ export class KeySpace {
     return { prefix, low, high: undefined, towards, rows };
   }
 
-  async #entryAt(prefix: Key, guess: KeyValue | undefined): Promise<KeyValue | undefined> {
-    return guess === undefined ? undefined : this.#dives.least(prefix, { value: guess, exclusive: false });
-  }
-
   /** The stretch cut at `at` of its keys, or seen by its next column; undefined where it cannot be divided further. */
   async #cut(stretch: Stretch, at: number): Promise<readonly Stretch[] | undefined> {
     const { prefix, low, high, towards } = stretch;
-    let guess = interpolate(this.#types[prefix.length]!, low, towards, at);
-    let cut = await this.#entryAt(prefix, guess);
-    // Nothing lies from the guess on: the stretch's keys are all below it.
-    for (let halving = 0; guess !== undefined && isEnd(cut, high) && halving < maxHalvings; halving++) {
-      const lower = interpolate(this.#types[prefix.length]!, low, guess, 0.5);
-      if (lower === undefined || same(lower, guess) || same(lower, low)) break;
-      guess = lower;
-      cut = await this.#entryAt(prefix, guess);
-    }
-    if (cut === undefined || guess === undefined || same(cut, low) || isEnd(cut, high)) {
-      guess = undefined;
+    const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
+    let cut =
+      guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
+    if (cut === undefined || same(cut, low) || isEnd(cut, high)) {
       cut = await this.#dives.least(prefix, { value: low, exclusive: true });
       // One value alone: the next column tells its rows apart.
       if (cut === undefined || isEnd(cut, high)) {
@@ -185,12 +173,14 @@ export class KeySpace {
         return under && [under];
       }
     }
-    const [before, after] = await Promise.all([
+    // The last entry before the cut may lie far from it: guesses between the two would all find the cut.
+    const [last, before, after] = await Promise.all([
+      this.#dives.greatest(prefix, cut),
       this.#dives.rows(prefix, low, cut),
       this.#dives.rows(prefix, cut, high),
     ]);
     return [
-      { ...stretch, high: cut, towards: guess ?? cut, rows: before },
+      { ...stretch, high: cut, towards: last ?? low, rows: before },
       { ...stretch, low: cut, rows: after },
     ];
   }

@@ -1,6 +1,7 @@
 import type { MysqlConnections, QueryOptions } from './connections.ts';
 import { canAskLeast, leastFrom } from './dives.ts';
 import type { Guess } from './key-space.ts';
+import type { KeyValue } from './key-values.ts';
 import { isAllowed } from './privileges.ts';
 import { sqlStatement } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
@@ -30,14 +31,19 @@ export async function withProbe<T>(
         (await session.query<{ readCount: number }>(readsStatement, [thread?.threadId ?? 0]))[0]?.readCount;
       let before = await count();
       if (before === undefined) return;
+      const asked = new Set<string>();
       result = await work(async (guess) => {
         if (!canAskLeast(index, guess.prefix.length)) return undefined;
         const { text, values } = leastFrom(index, guess.prefix, { value: guess.value, exclusive: false });
-        await session.run(text, values);
+        const [found] = await session.run<{ value: KeyValue | null }>(text, values);
         const after = await count();
         const resident = after === before;
         before = after;
-        return resident;
+        // An entry that was asked for before was brought by that.
+        const entry = JSON.stringify([guess.prefix, found?.value]);
+        const again = asked.has(entry);
+        asked.add(entry);
+        return again ? undefined : resident;
       });
     }),
   );

@@ -14,7 +14,7 @@ const questions = 384;
 const askedPart = 0.25;
 const fewest = 8;
 /** Pages behind a cut of the index's division that the server read for its estimates. */
-const pagesOfCut = 14;
+const pagesOfCut = 24;
 
 export interface SurveyBounds {
   /** Time for questions; what is known by then must do. */

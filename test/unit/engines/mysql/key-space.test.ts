@@ -39,9 +39,11 @@ function indexOf(rows: readonly Row[], types: readonly ValueType[], estimate: Es
         return from.exclusive ? difference > 0 : difference >= 0;
       })?.[column];
     },
-    greatest: async (prefix) => {
+    greatest: async (prefix, below) => {
       dives++;
-      return under(prefix).at(-1)?.[prefix.length];
+      const column = prefix.length;
+      const less = (row: Row) => below === undefined || order(types[column]!)(row[column]!, below) < 0;
+      return under(prefix).filter(less).at(-1)?.[column];
     },
     rows: async (prefix, low, high) => {
       dives++;
