@@ -65,6 +65,7 @@ function describePlan(
       blocks: relation.blocks + relation.osBlocks,
       residentBlocks: relation.residentBlocks,
       skippedBlocks: relation.skippedBlocks,
+      ...(relation.how === undefined ? {} : { how: relation.how }),
       ...(relation.reason === undefined ? {} : { reason: relation.reason }),
     })),
   };

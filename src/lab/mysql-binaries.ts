@@ -27,7 +27,8 @@ export interface MysqlBinaries {
 
 /**
  * Finds or fetches one server; the host's own packages are never changed. FOREWARM_MARIADB_BIN or
- * FOREWARM_MYSQL_BIN, else this machine's, else Debian's packages, unpacked into the cache.
+ * FOREWARM_MYSQL_BIN, else this machine's, else Debian's packages, unpacked into the cache. FOREWARM_MARIADB_SUITE
+ * (such as `trixie`) takes MariaDB from another Debian than this machine's.
  */
 export async function locateMysql(kind: MysqlKind): Promise<MysqlBinaries> {
   const { variable, programs } = mysqlTraits[kind];
@@ -37,6 +38,8 @@ export async function locateMysql(kind: MysqlKind): Promise<MysqlBinaries> {
       throw new ForewarmError('lab_unavailable', `${variable}=${set} is not an executable file`);
     return describe(kind, set);
   }
+  const suite = process.env['FOREWARM_MARIADB_SUITE'];
+  if (kind === 'mariadb' && suite) return suiteMariadb(suite);
   for (const path of (await Promise.all(programs.map(findPrograms))).flat()) {
     const found = await describe(kind, path).catch(() => undefined);
     if (found !== undefined) return found;
@@ -53,6 +56,26 @@ async function fetchedMariadb(): Promise<MysqlBinaries> {
   });
   const env = { LD_LIBRARY_PATH: (await libraryFolders(root)).join(':') };
   return describe('mariadb', join(root, 'usr/sbin/mariadbd'), { env });
+}
+
+async function suiteMariadb(suite: string): Promise<MysqlBinaries> {
+  const root = await fetchFromDebianSuite({
+    as: `mariadb-server-${suite}`,
+    suite,
+    packages: ['mariadb-server-core'],
+    skip: [
+      'perl',
+      'libperl',
+      'libgdbm',
+      'libdb5',
+      'libc-gconv',
+      'base-files',
+      'mysql-common',
+      'mariadb-common',
+    ],
+  });
+  const program = 'usr/sbin/mariadbd';
+  return describe('mariadb', join(root, program), { command: await loaderCommand(root, program) });
 }
 
 /** Debian has MySQL in sid alone, built for a libc that is newer than this machine's. */

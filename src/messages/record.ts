@@ -75,6 +75,8 @@ export const recordSchema = z.looseObject({
         name: z.string(),
         strategy: z.enum(['blocks', 'relation', 'skipped']),
         blocks: count,
+        /** How its wanted blocks were found at the source. */
+        how: z.string().optional(),
         reason: z.string().optional(),
       }),
     )

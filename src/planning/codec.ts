@@ -38,6 +38,7 @@ const relationHeaderSchema = z.looseObject({
   filenode: z.string(),
   sizeBlocks: count,
   share: z.number().min(0).max(1),
+  means: z.string().max(200).optional(),
   ranges: count,
   bytes: count,
 });

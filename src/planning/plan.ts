@@ -60,6 +60,8 @@ export interface PlannedRelation extends RelationRef {
   readonly osBlocks: number;
   readonly residentBlocks: number;
   readonly skippedBlocks: number;
+  /** How its wanted blocks were found, where the match says so. */
+  readonly how?: string;
   readonly reason?: string;
 }
 
@@ -102,7 +104,8 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
   osLeft = allotRelations(byName, 'os', osLeft);
 
   const ordered = orderSegments(demands, input);
-  const perRelation = demands.map(describe);
+  const hows = new Map(input.matches.map(({ wanted, how }) => [relationKey(wanted), how]));
+  const perRelation = demands.map((demand) => describe(demand, hows.get(demand.key)));
   const sum = (of: (r: PlannedRelation) => number) => perRelation.reduce((total, r) => total + of(r), 0);
   const skippedBlocks = sum((r) => r.skippedBlocks);
   const osMs = ordered.os.reduce((ms, s) => ms + readMs(input.model, s.ranges, input), 0);
@@ -162,7 +165,7 @@ function demandsOf<R extends TargetRelation>(input: PlanInput<R>): Demand<R>[] {
   return demands;
 }
 
-function describe<R extends TargetRelation>(demand: Demand<R>): PlannedRelation {
+function describe<R extends TargetRelation>(demand: Demand<R>, how: string | undefined): PlannedRelation {
   const { wanted, key, verdict, residentBlocks, lostBlocks } = demand;
   const { database, schema, name, kind, fork, parent } = wanted;
   const blocks = blockCount(demand.pool);
@@ -175,6 +178,7 @@ function describe<R extends TargetRelation>(demand: Demand<R>): PlannedRelation 
     ...(parent === undefined ? {} : { parent }),
     strategy: nothing ? 'skipped' : verdict === 'blocks' ? 'blocks' : 'relation',
     ...{ blocks, osBlocks, residentBlocks, skippedBlocks },
+    ...(how === undefined || nothing ? {} : { how }),
     ...(reason === undefined ? {} : { reason }),
   };
 }
@@ -214,11 +218,17 @@ function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], inp
     why.set(words, (why.get(words) ?? 0) + 1);
   }
   const parts: string[] = [];
-  const ways = new Map<string, number>();
-  for (const { verdict, local, how = 'by their blocks' } of input.matches) {
-    if (verdict === 'blocks' && local !== undefined) ways.set(how, (ways.get(how) ?? 0) + 1);
+  const ways = new Map<string, { n: number; share: number }>();
+  for (const { wanted, verdict, local, how = 'by their blocks' } of input.matches) {
+    if (verdict !== 'blocks' || local === undefined) continue;
+    const way = ways.get(how) ?? { n: 0, share: 0 };
+    ways.set(how, { n: way.n + 1, share: way.share + wanted.share });
   }
-  for (const [how, n] of ways) parts.push(`${n} relation forks ${how}`);
+  for (const [how, { n, share }] of ways) {
+    // Where there is but one way, its share is all.
+    const ofAccesses = ways.size > 1 ? ` (${Math.round(100 * share)} % of the accesses)` : '';
+    parts.push(`${n} relation forks ${how}${ofAccesses}`);
+  }
   for (const [words, n] of why) parts.push(`${n} whole by share: ${words}`);
   if (absent > 0) parts.push(`${absent} not on the target`);
   return { strategy, strategyReason: parts.join('; ') || 'the work set names no relation' };

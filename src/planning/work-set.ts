@@ -23,6 +23,8 @@ export interface WorkSetRelation extends RelationRef {
   /** Part of the VM's block accesses, 0 to 1; the forks of a relation share one. */
   readonly share: number;
   readonly ranges: BlockRanges;
+  /** How the ranges were found, in words; exact where left out. */
+  readonly means?: string;
 }
 
 /** What the source keeps cached of the relations that a VM touches. */

@@ -42,7 +42,9 @@ CREATE TABLE made (id int PRIMARY KEY, v int AS (id % 97) VIRTUAL, at datetime, 
 INSERT INTO made (id, at, pad) SELECT n, FROM_UNIXTIME(1600000000 + n * 60), repeat('x', 300) FROM numbers;
 CREATE TABLE ${quoted} (\`Schlüssel ä\` bigint PRIMARY KEY, pad varchar(400), KEY \`Índex\` (pad));
 INSERT INTO ${quoted} SELECT n * 1000000007, CONCAT(n, repeat('x', 200)) FROM numbers;
-ANALYZE TABLE numbers, plain, composite, uuids, bytes, falling, keyless, uniquely, parts, made, ${quoted}`;
+CREATE TABLE docs (id int PRIMARY KEY, body longtext, extra json, title varchar(100));
+INSERT INTO docs SELECT n, REPEAT('y', 40000), JSON_ARRAY(REPEAT('z', 18000)), REPEAT('t', 90) FROM numbers WHERE n < 400;
+ANALYZE TABLE docs, numbers, plain, composite, uuids, bytes, falling, keyless, uniquely, parts, made, ${quoted}`;
 
 async function load(connection: Connection): Promise<void> {
   await connection.query('CREATE TABLE digits (d int PRIMARY KEY)');
@@ -191,6 +193,38 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     }
   });
 
+  it('warms values that lie outside of their rows, by themselves where the source holds them', async () => {
+    const docs = profiled(['docs']);
+    const cold = engineOn('db1');
+    const ofSource = async () => {
+      const { relations } = await cold.workSet('app1', [docs]);
+      return new Map(
+        relations.map(({ name, ranges, sizeBlocks }) => [name, [blockCount(ranges), sizeBlocks]]),
+      );
+    };
+    await cluster.server('db1').restart();
+    await cluster.server('db1').query('SELECT SUM(LENGTH(title)) FROM docs');
+    const rowsAlone = await ofSource();
+    expect(rowsAlone.get('docs')![0]).toBe(rowsAlone.get('docs')![1]);
+    expect(rowsAlone.get('docs')![0]).toBeLessThan(100);
+    expect(rowsAlone.get('docs#overflow')![0]).toBeLessThan(20);
+
+    const touch = 'SELECT SUM(LENGTH(body)), SUM(LENGTH(extra)) FROM docs';
+    await cluster.server('db1').query(touch);
+    // Three pages a body and two an extra.
+    expect((await ofSource()).get('docs#overflow')![0]).toBeGreaterThan(0.9 * 400 * 5);
+    const wanted = await cold.workSet('app1', [docs]);
+    await cold.close();
+    const matches = await target.match(wanted);
+    expect(matches.map(({ verdict }) => verdict)).toEqual(['blocks', 'blocks']);
+    for (const match of matches) await warmWhole(target, localOf(match));
+    // Of the rows' few pages one may be the source's alone.
+    for (const match of matches) expect(await residencyOf(target, localOf(match))).toBeGreaterThan(0.8);
+    const before = await pagesRead('db2');
+    await cluster.server('db2').query(touch);
+    expect((await pagesRead('db2')) - before).toBeLessThan(8);
+  });
+
   it.each(trees.map((tree) => [tree.join('.'), tree] as const))(
     'warms %s so that reading it goes to no disk',
     async (_, tree) => {
@@ -211,15 +245,47 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     },
   );
 
-  it('is caught up, and says when it is not', async () => {
-    expect(await target.health()).toMatchObject({ lagMs: 0, replaying: true });
-    const stop = kind === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
-    await cluster.server('db2').query(stop);
+  it.each(['', ' IO_THREAD', ' SQL_THREAD'])(
+    'is caught up, and says so when%s is stopped',
+    async (thread) => {
+      expect(await target.health()).toMatchObject({ lagMs: 0, replaying: true });
+      const stop = `STOP ${kind === 'mysql' ? 'REPLICA' : 'SLAVE'}${thread}`;
+      await cluster.server('db2').query(stop);
+      try {
+        expect(await target.health()).toMatchObject({ lagMs: null, replaying: false });
+        const findings = await target.check();
+        expect(findings.find(({ subject }) => subject === 'replication')).toMatchObject({ level: 'fault' });
+      } finally {
+        await cluster.server('db2').query(stop.replace('STOP', 'START'));
+      }
+      await expect
+        .poll(() => target.health(), { timeout: 10_000 })
+        .toMatchObject({ lagMs: 0, replaying: true });
+    },
+  );
+
+  it('is behind while parallel appliers wait for each other, from the first moment on', async () => {
+    const db2 = cluster.server('db2');
+    const [own, word] = kind === 'mysql' ? ['replica', 'REPLICA'] : ['slave', 'SLAVE'];
+    await db2.query(`STOP ${word}`);
+    await db2.query(
+      kind === 'mysql' ? 'SET GLOBAL replica_parallel_workers = 4' : `SET GLOBAL ${own}_parallel_threads = 4`,
+    );
+    await db2.query(`START ${word}`);
+    const holder = await db2.connect();
     try {
-      expect(await target.health()).toMatchObject({ lagMs: null, replaying: false });
+      await expect.poll(async () => (await target.health()).lagMs, { timeout: 10_000 }).toBe(0);
+      await holder.query('LOCK TABLES numbers READ, composite READ');
+      await cluster.primary.query('INSERT INTO numbers VALUES (1000001)');
+      await cluster.primary.query("INSERT INTO composite VALUES ('late', 1, 'x')");
+      const lag = async () => (await target.health()).lagMs;
+      await expect.poll(lag, { timeout: 10_000 }).toBeGreaterThan(0);
+      await expect.poll(lag, { timeout: 10_000 }).toBeGreaterThan(1_500);
+      expect(await target.health()).toMatchObject({ replaying: true });
     } finally {
-      await cluster.server('db2').query(stop.replace('STOP', 'START'));
+      await holder.end();
     }
+    await expect.poll(async () => (await target.health()).lagMs, { timeout: 10_000 }).toBe(0);
   });
 
   it('gives 0 blocks and no error for a table that went away', async () => {

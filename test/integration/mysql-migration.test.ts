@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { means } from '../../src/engines/mysql/hot-part.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
 import type { MysqlServer } from '../../src/lab/mysql-server.ts';
@@ -108,6 +109,7 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       expect.arrayContaining(['items', 'items.grp_idx']),
     );
     expect(ready.relations?.map(({ name }) => name)).not.toContain('other');
+    expect(ready.relations?.map(({ how }) => how)).toEqual(ready.relations?.map(() => means.whole));
     expect(ready.residency).toBeGreaterThan(0.95);
     expect(await pagesOf('items')).toBeGreaterThan(600);
     expect((await pagesOf('other')) - strangers).toBeLessThanOrEqual(1);
@@ -145,21 +147,22 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       .toBe(1_000);
   });
 
-  it('is not ready while replication is stopped', async () => {
-    const stop = kind === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE';
+  it.each(['IO_THREAD', 'SQL_THREAD'])('is not ready while the %s is stopped', async (thread) => {
+    const stop = `STOP ${kind === 'mysql' ? 'REPLICA' : 'SLAVE'} ${thread}`;
+    const id = `m3-${thread}`;
     await target.query(stop);
     // The agent looks twice a second.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     try {
-      await agents.publish('m3', { deadline: new Date(Date.now() + 6_000).toISOString() });
-      await agents.reached('m3', 'warming');
+      await agents.publish(id, { deadline: new Date(Date.now() + 6_000).toISOString() });
+      await agents.reached(id, 'warming');
       await new Promise((resolve) => setTimeout(resolve, 3_000));
-      const record = (await agents.broker.records.get('m3'))?.value;
+      const record = (await agents.broker.records.get(id))?.value;
       expect(record?.readyAt).toBeUndefined();
     } finally {
       await target.query(stop.replace('STOP', 'START'));
     }
-    await agents.reached('m3', 'ready');
-    await agents.say('m3', 'aborted');
+    await agents.reached(id, 'ready');
+    await agents.say(id, 'aborted');
   });
 });

@@ -4,6 +4,10 @@ import { quoteIdentifier, sqlStatement } from './sql.ts';
 
 const cachedIndexesStatement = sqlStatement('cached-indexes');
 const bufferPagesStatement = sqlStatement('buffer-pages');
+const overflowStatements = {
+  mysql: sqlStatement('overflow-pages-mysql'),
+  mariadb: sqlStatement('overflow-pages-mariadb'),
+};
 
 /** Cached pages of each index, by `cachedKey`. */
 export type CachedPages = ReadonlyMap<string, number>;
@@ -14,6 +18,13 @@ interface Row {
   readonly pages: number | string;
 }
 
+interface OverflowRow {
+  readonly tableName: string;
+  readonly indexName: string | null;
+  readonly pages: number | string;
+  readonly pagesByEntry: number | string;
+}
+
 const hiddenKey = 'GEN_CLUST_INDEX';
 
 export const cachedKey = (of: {
@@ -21,10 +32,17 @@ export const cachedKey = (of: {
   readonly table: string;
   readonly partition: string | undefined;
   readonly keyName: string | undefined;
+  readonly overflow?: true;
 }): string =>
-  JSON.stringify([of.database, of.table, of.partition?.toLowerCase() ?? null, of.keyName ?? hiddenKey]);
+  JSON.stringify([
+    of.database,
+    of.table,
+    of.partition?.toLowerCase() ?? null,
+    // No index has an empty name.
+    of.overflow ? '' : (of.keyName ?? hiddenKey),
+  ]);
 
-type Table = Pick<IndexName, 'database' | 'table' | 'partition'>;
+type Table = Pick<IndexName, 'database' | 'table' | 'partition' | 'overflow'>;
 
 /** What the pool holds of the indexes of these tables' databases: how many pages, not which. */
 export async function readCachedPages(
@@ -51,8 +69,47 @@ export async function readCachedPages(
       const key = cachedKey({ database, ...name, keyName: row.indexName });
       found.set(key, (found.get(key) ?? 0) + Number(row.pages));
     }
+    if (tables.some((one) => one.database === database && one.overflow)) {
+      for (const { table, pages } of await readOverflow(connections, database, signal)) {
+        if (table.keyName === '') found.set(cachedKey({ ...table, overflow: true }), pages);
+      }
+    }
   }
   return found;
+}
+
+/** Cached pages of rows' indexes with the sum of their parts that an entry takes, and, under an empty `keyName`, of values outside of rows. */
+export async function readOverflow(
+  connections: MysqlConnections,
+  database: string,
+  signal?: AbortSignal,
+): Promise<
+  {
+    readonly table: {
+      readonly database: string;
+      readonly table: string;
+      readonly partition: string | undefined;
+      readonly keyName: string;
+    };
+    readonly pages: number;
+    readonly pagesByEntry: number;
+  }[]
+> {
+  const { dialect } = await connections.server();
+  const rows = await connections.query<OverflowRow>(
+    overflowStatements[dialect.kind],
+    [likePattern(`${encoded(database)}/`)],
+    { purpose: 'walk', signal },
+  );
+  return rows.map(({ tableName, indexName, pages, pagesByEntry }) => ({
+    table: {
+      database,
+      ...splitStoredName(decoded(tableName.slice(tableName.indexOf('/') + 1))),
+      keyName: indexName ?? '',
+    },
+    pages: Number(pages),
+    pagesByEntry: Number(pagesByEntry),
+  }));
 }
 
 /** The counters leave partitions out, and have names in a code that for other characters only the server can undo. */
@@ -62,12 +119,12 @@ const isCounted = ({ database, table, partition }: Table): boolean =>
 const encoded = (name: string): string =>
   name.replace(/[^A-Za-z0-9_]/g, (char) => `@${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+const decoded = (name: string): string =>
+  name.replace(/@([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+
 /** From `database/table`, encoded. */
 function fileName(text: string): { table: string; partition: undefined } {
-  const table = text
-    .slice(text.indexOf('/') + 1)
-    .replace(/@([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-  return { table, partition: undefined };
+  return { table: decoded(text.slice(text.indexOf('/') + 1)), partition: undefined };
 }
 
 /** What begins with this text. */

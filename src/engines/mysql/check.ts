@@ -3,7 +3,7 @@ import type { Finding } from '../engine.ts';
 import type { MysqlConnections } from './connections.ts';
 import { missingConsumers } from './consumers.ts';
 import { isAllowed, readPrivileges } from './privileges.ts';
-import { readReplication } from './replication.ts';
+import { ReplicationReader } from './replication.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
 import type { Dialect } from './versions.ts';
 
@@ -150,7 +150,7 @@ async function privilegeFindings(connections: MysqlConnections, dialect: Dialect
   const privileges = await readPrivileges(connections);
   const may = (statement: SqlStatement, params: readonly unknown[] = []) =>
     isAllowed(() => connections.query(statement, params));
-  const replication = await readReplication(connections);
+  const replication = await new ReplicationReader(connections).read();
   const needs: [boolean, Need][] = [
     [
       privileges.seesPool,

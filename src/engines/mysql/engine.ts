@@ -5,19 +5,29 @@ import { check } from './check.ts';
 import { createMysqlConnections } from './connections.ts';
 import { HealthReader } from './health.ts';
 import { identify } from './identity.ts';
+import { KeySpaces } from './key-spaces.ts';
 import { matchWorkSet } from './match.ts';
 import { indexNameOf } from './names.ts';
 import { createMysqlObserver } from './observer.ts';
 import { readPoolState } from './pool-state.ts';
 import { storedKey } from './stored-indexes.ts';
+import { Surveys } from './surveys.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
 
-/** The engine for InnoDB, in MySQL and MariaDB. Connects at the first call. */
-export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options: EngineOptions): Engine {
+/**
+ * The engine for InnoDB, in MySQL and MariaDB. Connects at the first call. `surveyMs`: time for all questions of one
+ * work set about which stretches of indexes are cached.
+ */
+export function createMysqlEngine(
+  kind: Exclude<EngineKind, 'postgres'>,
+  options: EngineOptions & { readonly surveyMs?: number },
+): Engine {
   const connections = createMysqlConnections(options);
   const admission = new Admission(connections, options.logger);
-  const warmer = new Warmer(connections, admission);
+  const spaces = new KeySpaces(connections);
+  const surveys = new Surveys(connections, spaces, options.surveyMs);
+  const warmer = new Warmer({ connections, admission, spaces, surveys });
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {
@@ -27,13 +37,13 @@ export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options
     health: () => health.read(),
     observer: createMysqlObserver(connections, options),
     workSet: async (vm, relations, signal) =>
-      readWorkSet(connections, await identity.get(), { vm, relations, signal }),
+      readWorkSet(connections, await identity.get(), { vm, relations, surveys, signal }),
     match: async (workSet) => {
       const { matches, indexes } = await matchWorkSet(connections, await identity.get(), workSet);
-      for (const { local } of matches) {
+      for (const { local, wanted } of matches) {
         const name = local === undefined ? undefined : indexNameOf(local);
         const index = name === undefined ? undefined : indexes.get(storedKey(name));
-        if (local !== undefined && index !== undefined) warmer.learn(local, index);
+        if (local !== undefined && index !== undefined) warmer.learn(local, index, wanted.ranges);
       }
       return matches;
     },
@@ -42,7 +52,7 @@ export function createMysqlEngine(kind: Exclude<EngineKind, 'postgres'>, options
       const pool = await readPoolState(connections, server, {
         relations,
         indexOf: (relation: LocalRelation) => warmer.indexOf(relation),
-        readOf: (relation: LocalRelation) => warmer.readOf(relation),
+        heldOf: (relation: LocalRelation, count: number) => warmer.heldOf(relation, count),
       });
       admission.update(pool, pool.known && server.admits);
       return pool;

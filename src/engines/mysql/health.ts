@@ -2,7 +2,7 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { ServerHealth } from '../engine.ts';
 import type { MysqlConnections } from './connections.ts';
 import { isTakenAway } from './error-numbers.ts';
-import { readReplication } from './replication.ts';
+import { ReplicationReader } from './replication.ts';
 import { sqlStatement } from './sql.ts';
 
 const userStatement = sqlStatement('own-user');
@@ -18,14 +18,16 @@ interface Row {
 /** Reads the figures for throttling. */
 export class HealthReader {
   readonly #connections: MysqlConnections;
+  readonly #replication: ReplicationReader;
   #user: string | undefined;
 
   constructor(connections: MysqlConnections) {
     this.#connections = connections;
+    this.#replication = new ReplicationReader(connections);
   }
 
   async read(): Promise<ServerHealth> {
-    const { known, running, lagMs } = await readReplication(this.#connections);
+    const { known, running, lagMs } = await this.#replication.read();
     const load = await this.#load();
     return {
       lagMs: known ? lagMs : null,

@@ -2,7 +2,7 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { ServerIdentity } from '../engine.ts';
 import type { MysqlConnections } from './connections.ts';
 import { readPrivileges } from './privileges.ts';
-import { readReplication } from './replication.ts';
+import { ReplicationReader } from './replication.ts';
 import { sqlStatement } from './sql.ts';
 
 const identityStatement = sqlStatement('identity');
@@ -46,7 +46,7 @@ export async function identify(connections: MysqlConnections): Promise<MysqlIden
   if (Number(row.performanceSchema) === 0) {
     degraded.push('performance_schema is off: what a VM reads is told from the list of processes alone');
   }
-  const { known, replica } = await readReplication(connections);
+  const { known, replica } = await new ReplicationReader(connections).read();
   if (!known) degraded.push(`the user lacks ${dialect.replicaPrivilege}: replication lag is not known`);
   if (!privileges.admits) {
     degraded.push(

@@ -13,7 +13,8 @@ export interface Dives {
     prefix: Key,
     from?: { readonly value: KeyValue; readonly exclusive: boolean },
   ): Promise<KeyValue | undefined>;
-  greatest(prefix: Key): Promise<KeyValue | undefined>;
+  /** The greatest one, of those less than `below` where given. */
+  greatest(prefix: Key, below?: KeyValue): Promise<KeyValue | undefined>;
   /** Estimated rows under a prefix whose next column is `low` or more, and less than `high` where given. */
   rows(prefix: Key, low: KeyValue, high: KeyValue | undefined): Promise<number>;
   /** Estimated rows of the whole index. */
@@ -26,7 +27,7 @@ interface Stretch {
   readonly low: KeyValue;
   /** Undefined: to the end of the prefix. */
   readonly high: KeyValue | undefined;
-  /** For interpolation alone. */
+  /** Its greatest value, for interpolation alone. */
   readonly towards: KeyValue;
   readonly rows: number;
 }
@@ -40,10 +41,16 @@ interface Node extends Stretch {
 const maxDescents = 12;
 /**
  * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
- * enough are all estimated alike: of the first division none is longer than this part of the table.
+ * enough are all estimated alike: of the division none is longer than this part of the table.
  */
 const longest = 0.2;
-const maxDivisions = 24;
+const maxDivisions = 64;
+
+/** A value that may stand in the column after `prefix`. */
+export interface Guess {
+  readonly prefix: Key;
+  readonly value: KeyValue;
+}
 
 /**
  * Turns places in an index (0 to 1, in key order) into keys, without reading what lies between. Places are
@@ -53,13 +60,18 @@ const maxDivisions = 24;
 export class KeySpace {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
+  readonly #finest: number;
   readonly #bounds = new Map<number, Promise<Bound>>();
   #nodes: Promise<readonly Node[]> | undefined;
 
-  /** `types`: of the index's columns that can bound a range, from the first on. */
-  constructor(dives: Dives, types: readonly ValueType[]) {
+  /**
+   * `types`: of the index's columns that can bound a range, from the first on. `finest`: part of the index down to
+   * which it is divided at first: the finer, the more exact are places, and the more pages are read for it.
+   */
+  constructor(dives: Dives, types: readonly ValueType[], finest = longest) {
     this.#dives = dives;
     this.#types = types;
+    this.#finest = Math.min(longest, finest);
   }
 
   /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
@@ -74,13 +86,37 @@ export class KeySpace {
     return finding;
   }
 
-  async #find(place: number, tolerance: number): Promise<Bound> {
-    this.#nodes ??= this.#divide();
-    this.#nodes.catch(() => {
-      this.#nodes = undefined;
+  /** Divides it, so that the next guesses ask nothing. */
+  async prepare(): Promise<void> {
+    await this.#known();
+  }
+
+  /**
+   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
+   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
+   */
+  async guessAt(place: number, clear = 0): Promise<Guess | undefined> {
+    const node = nodeAt(await this.#known(), place);
+    if (node === undefined) return undefined;
+    const { prefix, low, towards, from, to } = node;
+    const beside = Math.max(place, Math.min(from + clear, (from + to) / 2));
+    const at = Math.min(1, Math.max(0, (beside - from) / (to - from)));
+    const value = interpolate(this.#types[prefix.length]!, low, towards, at);
+    return value === undefined ? undefined : { prefix, value };
+  }
+
+  #known(): Promise<readonly Node[]> {
+    if (this.#nodes !== undefined) return this.#nodes;
+    const finding = this.#divide();
+    this.#nodes = finding;
+    finding.catch(() => {
+      if (this.#nodes === finding) this.#nodes = undefined;
     });
-    const nodes = await this.#nodes;
-    let node = nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+    return finding;
+  }
+
+  async #find(place: number, tolerance: number): Promise<Bound> {
+    let node = nodeAt(await this.#known(), place);
     if (node === undefined) return 'end';
     let best = { key: keyOf(node), off: Math.abs(place - node.from) };
     for (let descent = 0; descent < maxDescents && best.off > tolerance; descent++) {
@@ -106,7 +142,7 @@ export class KeySpace {
     let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
     const finished = new Set<Stretch>();
     for (let division = 0; division < maxDivisions; division++) {
-      const long = stretches.find((one) => !finished.has(one) && one.rows > all * longest);
+      const long = stretches.find((one) => !finished.has(one) && one.rows > all * this.#finest);
       if (long === undefined) break;
       const parts = await this.#cut(long, 0.5);
       if (parts === undefined) finished.add(long);
@@ -129,24 +165,33 @@ export class KeySpace {
     const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
     let cut =
       guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
-    if (cut === undefined || same(cut, low) || (high !== undefined && same(cut, high))) {
+    if (cut === undefined || same(cut, low) || isEnd(cut, high)) {
       cut = await this.#dives.least(prefix, { value: low, exclusive: true });
       // One value alone: the next column tells its rows apart.
-      if (cut === undefined || (high !== undefined && same(cut, high))) {
+      if (cut === undefined || isEnd(cut, high)) {
         const under = await this.#under([...prefix, low], stretch.rows);
         return under && [under];
       }
     }
-    const [before, after] = await Promise.all([
+    // The last entry before the cut may lie far from it: guesses between the two would all find the cut.
+    const [last, before, after] = await Promise.all([
+      this.#dives.greatest(prefix, cut),
       this.#dives.rows(prefix, low, cut),
       this.#dives.rows(prefix, cut, high),
     ]);
     return [
-      { ...stretch, high: cut, towards: cut, rows: before },
+      { ...stretch, high: cut, towards: last ?? low, rows: before },
       { ...stretch, low: cut, rows: after },
     ];
   }
 }
+
+const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>
+  nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+
+/** True where a stretch has no entry any more. */
+const isEnd = (entry: KeyValue | undefined, high: KeyValue | undefined): boolean =>
+  entry === undefined || (high !== undefined && same(entry, high));
 
 const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
 

@@ -57,7 +57,8 @@ export function judge(
     ...(parent === undefined ? {} : { parent }),
     oid: 0,
     filenode: '',
-    sizeBlocks: here.local.pages,
+    // Of rows with long values the server does not tell what lies outside: the source found it out.
+    sizeBlocks: here.local.longColumns.length > 0 ? wanted.sizeBlocks : here.local.pages,
   };
   if (!here.workSet.blocksKnown) {
     return { wanted, verdict: 'relation', local, reason: 'the source could not see its pool' };
@@ -66,7 +67,7 @@ export function judge(
   return {
     wanted: { ...wanted, ranges, sizeBlocks: local.sizeBlocks },
     verdict: 'blocks',
-    how: 'by key ranges',
+    how: wanted.means ?? 'by key ranges',
     local,
   };
 }

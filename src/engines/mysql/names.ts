@@ -7,17 +7,24 @@ export interface IndexName {
   readonly partition: string | undefined;
   /** Undefined: the clustered index. */
   readonly index: string | undefined;
+  /** The values that its rows keep in pages of their own, instead of the rows. */
+  readonly overflow?: true;
 }
 
 const partitionMark = '#p#';
+const overflowMark = '#overflow';
 
 /**
  * How indexes are called on the wire: the clustered one `table`, a secondary one `table.index` with its table as
- * parent, those of a partition `table#p#partition` and `table#p#partition.index`.
+ * parent, those of a partition `table#p#partition` and `table#p#partition.index`; values outside of the rows
+ * `table#overflow`, with the kind that PostgreSQL has for them.
  */
-export function refOf({ database, table, partition, index }: IndexName): RelationRef {
+export function refOf({ database, table, partition, index, overflow }: IndexName): RelationRef {
   const stored = partition === undefined ? table : `${table}${partitionMark}${partition}`;
   const base = { database, schema: database };
+  if (overflow) {
+    return { ...base, name: `${stored}${overflowMark}`, kind: 'toast', parent: `${database}.${stored}` };
+  }
   return index === undefined
     ? { ...base, name: stored, kind: 'table' }
     : { ...base, name: `${stored}.${index}`, kind: 'index', parent: `${database}.${stored}` };
@@ -30,6 +37,10 @@ export function indexNameOf(
   const { database, name, kind, parent } = ref;
   if (kind === 'table') return { database, ...splitStored(name), index: undefined };
   const prefix = `${database}.`;
+  if (kind === 'toast' && name.endsWith(overflowMark)) {
+    const stored = name.slice(0, -overflowMark.length);
+    return { database, ...splitStored(stored), index: undefined, overflow: true };
+  }
   if (kind !== 'index' || parent === undefined || !parent.startsWith(prefix)) return undefined;
   const stored = parent.slice(prefix.length);
   if (!name.startsWith(`${stored}.`)) return undefined;

@@ -9,8 +9,8 @@ import {
 } from '../../planning/block-ranges.ts';
 
 /**
- * InnoDB tells how many pages of an index are cached, not which. What this agent has read stands where it was
- * read, thinned where fewer are left; the rest stands evenly over the index: counts add up, whatever happens.
+ * InnoDB tells how many pages of an index are cached, not which. What is known to be held stands where it
+ * is, thinned where fewer are left; the rest stands evenly over the index: counts add up, whatever happens.
  */
 export function placePages(count: number, size: number, read: BlockRanges): BlockRanges {
   const held = Math.min(Math.max(0, Math.round(count)), size);
@@ -41,16 +41,4 @@ function evenly(ranges: BlockRanges, count: number): BlockRanges {
     before += length;
   }
   return rangesOf(runs);
-}
-
-/** From this part on that the source holds of an index, its pages lie everywhere: the whole index is wanted. */
-const wholeFrom = 0.5;
-
-/**
- * What of an index is worth having where the source holds `count` of its `size` pages: all of it, or as many
- * with the greatest keys, which are the newest rows where keys rise.
- */
-export function wantedPages(count: number, size: number): BlockRanges {
-  if (count <= 0) return emptyRanges;
-  return count >= size * wholeFrom ? singleRange(0, size, 1) : singleRange(size - count, count, 1);
 }

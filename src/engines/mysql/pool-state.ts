@@ -26,8 +26,8 @@ export async function readPoolState(
   asked: {
     readonly relations: readonly LocalRelation[];
     readonly indexOf: (relation: LocalRelation) => StoredIndex | undefined;
-    /** What this agent has read of it. */
-    readonly readOf: (relation: LocalRelation) => BlockRanges;
+    /** Which places of it are held, as far as that is known, where so many pages are. */
+    readonly heldOf: (relation: LocalRelation, count: number) => Promise<BlockRanges>;
   },
 ): Promise<PoolState> {
   const { poolBlocks } = identity;
@@ -41,14 +41,16 @@ export async function readPoolState(
   }
   const indexes = asked.relations.flatMap((relation) => asked.indexOf(relation) ?? []);
   const cached = await readCachedPages(connections, indexes);
-  const resident = new Map(
-    asked.relations.map((relation) => {
-      const index = asked.indexOf(relation);
-      const count = index === undefined ? 0 : (cached.get(cachedKey(index)) ?? 0);
-      const held = count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, asked.readOf(relation));
-      return [relationKey(relation), held] as const;
-    }),
-  );
+  const resident = new Map<string, BlockRanges>();
+  for (const relation of asked.relations) {
+    const index = asked.indexOf(relation);
+    const count = index === undefined ? 0 : (cached.get(cachedKey(index)) ?? 0);
+    const known = await asked.heldOf(relation, count);
+    resident.set(
+      relationKey(relation),
+      count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, known),
+    );
+  }
   const old = Number(counts.oldPages);
   return {
     known: true,

@@ -8,22 +8,29 @@ import { sqlStatement } from './sql.ts';
 const indexesStatement = sqlStatement('indexes');
 const tablesStatement = sqlStatement('tables');
 const sizesStatement = sqlStatement('index-sizes');
+const longColumnsStatement = sqlStatement('long-columns');
 
 /** One B-tree of a table or partition. */
 export interface StoredIndex extends IndexName {
   /** As the server calls it: `PRIMARY`, a unique key that serves as the clustered one, or `undefined` where rows have a hidden key. */
   readonly keyName: string | undefined;
   /** Columns that can bound a range, from the first on. */
-  readonly columns: readonly { readonly name: string; readonly type: ValueType }[];
+  readonly columns: readonly { readonly name: string; readonly type: ValueType; readonly falls: boolean }[];
   /** The least value of the first column, where only a bounded range is read through this index at all. */
   readonly floor?: string;
+  /** Of a clustered index whose rows keep long values outside: with those values. */
   readonly pages: number;
+  readonly rows: number;
+  /** Columns of the clustered index whose values lie outside of many rows; else empty. */
+  readonly longColumns: readonly string[];
 }
 
 interface IndexRow {
   readonly tableName: string;
   readonly indexName: string;
   readonly columnName: string | null;
+  /** `D`: its values fall. */
+  readonly direction: string | null;
   readonly prefixLength: number | string | null;
   readonly nonUnique: number | string;
   readonly nullable: string;
@@ -36,6 +43,7 @@ interface TableRow {
   readonly engine: string | null;
   readonly partitionName: string | null;
   readonly subpartitionName: string | null;
+  readonly rowCount: number | string | null;
   readonly dataBytes: number | string | null;
   readonly indexBytes: number | string | null;
 }
@@ -79,6 +87,11 @@ async function readDatabase(
   const tables = await connections.query<TableRow>(tablesStatement, [database, names], how);
   const rows = await connections.query<IndexRow>(indexesStatement, [database, names, database, names], how);
   const sizes = await readSizes(connections, database, signal);
+  const columns = await connections.query<{ tableName: string; columnName: string }>(
+    longColumnsStatement,
+    [database, names],
+    how,
+  );
   const indexes = groupIndexes(rows);
   return tables
     .filter((table) => table.engine === 'InnoDB')
@@ -91,14 +104,21 @@ async function readDatabase(
       const size = (keyName: string, bytes: number) =>
         sizes?.get(sizeKey(base, keyName)) ?? Math.max(1, Math.round(bytes / options.pageBytes));
       const indexBytes = Number(table.indexBytes ?? 0) / Math.max(1, secondary.length);
+      const rows = Number(table.rowCount ?? 0);
+      const dataBytes = Number(table.dataBytes ?? 0);
+      const long = columns.filter((one) => one.tableName === table.tableName && dataBytes > rows * longRow);
+      const main: StoredIndex = {
+        ...base,
+        index: undefined,
+        keyName: clustered?.keyName,
+        columns: clustered?.columns ?? [],
+        pages: size(clustered?.keyName ?? hiddenKey, dataBytes),
+        rows,
+        longColumns: long.map((one) => one.columnName),
+      };
       return [
-        {
-          ...base,
-          index: undefined,
-          keyName: clustered?.keyName,
-          columns: clustered?.columns ?? [],
-          pages: size(clustered?.keyName ?? hiddenKey, Number(table.dataBytes ?? 0)),
-        },
+        main,
+        ...(long.length > 0 ? [{ ...main, overflow: true as const }] : []),
         ...secondary.map(({ keyName, columns, whole, floor }) => ({
           ...base,
           index: keyName,
@@ -107,12 +127,16 @@ async function readDatabase(
           columns: whole ? withoutRepeats([...columns, ...(clustered?.columns ?? [])]) : columns,
           ...(floor === undefined ? {} : { floor }),
           pages: size(keyName, indexBytes),
+          rows,
+          longColumns: [],
         })),
       ];
     });
 }
 
 const hiddenKey = 'GEN_CLUST_INDEX';
+/** Bytes a row on average from which on long values may lie outside of many: each of those has a page at least. */
+const longRow = 1_024;
 
 /** Undefined where the role may not read them. */
 async function readSizes(
@@ -194,9 +218,11 @@ const isPrefix = (part: IndexRow | undefined): boolean => part?.columnName != nu
 function boundingColumns(parts: readonly IndexRow[]): GroupedIndex['columns'] {
   const end = parts.findIndex((part) => !isPlain(part));
   const count = end < 0 ? parts.length : isPrefix(parts[0]) ? 1 : end;
-  return parts
-    .slice(0, count)
-    .map((part) => ({ name: part.columnName!, type: valueTypeOf(part.dataType ?? '') }));
+  return parts.slice(0, count).map((part) => ({
+    name: part.columnName!,
+    type: valueTypeOf(part.dataType ?? ''),
+    falls: part.direction === 'D',
+  }));
 }
 
 function withoutRepeats(columns: StoredIndex['columns']): StoredIndex['columns'] {

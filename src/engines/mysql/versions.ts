@@ -15,7 +15,17 @@ export interface Dialect {
   readonly planSettings: readonly string[];
   readonly replicaStatus: string;
   /** Columns of the replica status by what they say. */
-  readonly replicaColumns: { readonly io: string; readonly sql: string; readonly behind: string };
+  readonly replicaColumns: {
+    readonly io: string;
+    readonly sql: string;
+    readonly behind: string;
+    readonly source: string;
+    /** GTIDs that came in, and those that are applied, where the status has both. */
+    readonly received?: string;
+    readonly applied?: string;
+  };
+  /** Has the age of what each applier works on in `performance_schema`. */
+  readonly appliersTell: boolean;
   /** What lets a role see the replica status, and change `innodb_old_blocks_time`. */
   readonly replicaPrivilege: string;
 }
@@ -32,7 +42,9 @@ const mysql: Dialect = {
     io: 'Replica_IO_Running',
     sql: 'Replica_SQL_Running',
     behind: 'Seconds_Behind_Source',
+    source: 'Channel_Name',
   },
+  appliersTell: true,
   replicaPrivilege: 'REPLICATION CLIENT',
 };
 
@@ -44,7 +56,15 @@ const mariadb: Dialect = {
   digestsPrepared: false,
   planSettings: [],
   replicaStatus: 'SHOW ALL SLAVES STATUS',
-  replicaColumns: { io: 'Slave_IO_Running', sql: 'Slave_SQL_Running', behind: 'Seconds_Behind_Master' },
+  replicaColumns: {
+    io: 'Slave_IO_Running',
+    sql: 'Slave_SQL_Running',
+    behind: 'Seconds_Behind_Master',
+    source: 'Connection_name',
+    received: 'Gtid_IO_Pos',
+    applied: 'Gtid_Slave_Pos',
+  },
+  appliersTell: false,
   replicaPrivilege: 'REPLICA MONITOR',
 };
 

@@ -1,49 +1,112 @@
 import { performance } from 'node:perf_hooks';
 import { ForewarmError } from '../../lib/errors.ts';
-import { type BlockRanges, emptyRanges, singleRange, union } from '../../planning/block-ranges.ts';
+import {
+  type BlockRanges,
+  blockCount,
+  emptyRanges,
+  intersect,
+  singleRange,
+  subtract,
+  union,
+} from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { Admission } from './admission.ts';
 import type { MysqlConnections } from './connections.ts';
-import { createDives, fromIndex } from './dives.ts';
+import { fromIndex } from './dives.ts';
 import { isOutOfReach, isTimedOut } from './error-numbers.ts';
+import { solidPart } from './hot-part.ts';
 import { rangeCondition } from './key-range.ts';
-import { KeySpace } from './key-space.ts';
+import type { KeySpace } from './key-space.ts';
+import { type KeySpaces, sameShape } from './key-spaces.ts';
+import { quoteIdentifier } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
+import type { Surveys } from './surveys.ts';
 
 /** Places may be off by that part of what a step reads. */
 const toleratedPart = 0.1;
 
+/** What is cached may differ by this part from what was read until it is asked which stretches those are. */
+const doubtfulPart = 0.05;
+const fewPages = 16;
+/** Of the time for all surveys of a work set, for that of one index. */
+const surveyPart = 0.4;
+/** Between two surveys of one index: each brings a page with each question. */
+const surveyPauseMs = 2_000;
+
 interface Tree {
   readonly index: StoredIndex;
   readonly space: KeySpace;
-  read: BlockRanges;
+  readonly wanted: BlockRanges;
+  /** Found there, or read by this agent. */
+  held: BlockRanges;
+  surveyedMs: number;
 }
 
 /** Reads stretches of indexes into the pool by counting their entries: no row crosses the wire, none is locked. */
 export class Warmer {
   readonly #connections: MysqlConnections;
   readonly #admission: Admission;
+  readonly #spaces: KeySpaces;
+  readonly #surveys: Surveys;
   readonly #trees = new Map<string, Tree>();
 
-  constructor(connections: MysqlConnections, admission: Admission) {
-    this.#connections = connections;
-    this.#admission = admission;
+  constructor(parts: {
+    readonly connections: MysqlConnections;
+    readonly admission: Admission;
+    readonly spaces: KeySpaces;
+    readonly surveys: Surveys;
+  }) {
+    this.#connections = parts.connections;
+    this.#spaces = parts.spaces;
+    this.#surveys = parts.surveys;
+    this.#admission = parts.admission;
   }
 
-  /** What has been read of it here; places in key order. */
-  readOf(relation: LocalRelation): BlockRanges {
-    return this.#trees.get(relationKey(relation))?.read ?? emptyRanges;
+  /**
+   * Which places of an index are held here, where `count` of its pages are: those that this agent has read, or,
+   * where that does not fit the count, those in which keys of what is wanted are found in the pool. Thus later
+   * rounds, and those after a restart of the agent, read what is missing.
+   */
+  async heldOf(relation: LocalRelation, count: number): Promise<BlockRanges> {
+    const tree = this.#trees.get(relationKey(relation));
+    if (tree === undefined) return emptyRanges;
+    const read = blockCount(tree.held);
+    const missing = subtract(tree.wanted, tree.held);
+    const doubt = Math.max(fewPages, read * doubtfulPart);
+    const lost = read > count + doubt;
+    const unknown = count > read + doubt && blockCount(missing) > fewPages && count < relation.sizeBlocks;
+    const nowMs = performance.now();
+    // A survey asks for rows, and tells nothing of what lies outside of them.
+    if (!tree.index.overflow && (lost || unknown) && nowMs - tree.surveyedMs > surveyPauseMs) {
+      tree.surveyedMs = nowMs;
+      const region = lost ? union(tree.wanted, tree.held) : missing;
+      await this.#survey(tree, region, relation.sizeBlocks);
+    }
+    return tree.held;
   }
 
-  /** Makes an index known, as matching found it. */
-  learn(relation: LocalRelation, index: StoredIndex): void {
+  async #survey(tree: Tree, region: BlockRanges, size: number): Promise<void> {
+    const stretches = [...region.starts].map((start, at) => ({
+      from: start / size,
+      to: (start + region.lengths[at]!) / size,
+    }));
+    const cells = await this.#surveys.of(tree.index, stretches, {
+      forMs: this.#surveys.workSetMs * surveyPart,
+    });
+    if (cells.length === 0) return;
+    tree.held = union(subtract(tree.held, region), intersect(solidPart(cells, size), region));
+  }
+
+  /** Makes an index known, as matching found it, with what is wanted of it. */
+  learn(relation: LocalRelation, index: StoredIndex, wanted: BlockRanges): void {
     const key = relationKey(relation);
     const known = this.#trees.get(key);
-    if (known !== undefined && sameShape(known.index, index)) return;
-    const types = index.columns.map((column) => column.type);
-    const space = new KeySpace(createDives(this.#connections, index), types);
-    this.#trees.set(key, { index, space, read: emptyRanges });
+    const space = this.#spaces.of(index);
+    const same = known !== undefined && sameShape(known.index, index);
+    const held = same ? known.held : emptyRanges;
+    const surveyedMs = same ? known.surveyedMs : Number.NEGATIVE_INFINITY;
+    this.#trees.set(key, { index, space, wanted, held, surveyedMs });
   }
 
   indexOf(relation: LocalRelation): StoredIndex | undefined {
@@ -70,7 +133,7 @@ export class Warmer {
     } finally {
       release();
     }
-    tree.read = union(tree.read, singleRange(from, to - from, 1));
+    tree.held = union(tree.held, singleRange(from, to - from, 1));
     return { blocks: lengthOf(step.wanted), ms: performance.now() - startedMs };
   }
 
@@ -91,15 +154,18 @@ export class Warmer {
     const columns = tree.index.columns.map((column) => column.name);
     const { floor } = tree.index;
     const where = rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
-    const text = `SELECT COUNT(*) FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
+    const text = `SELECT ${touching(tree.index)} FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
     await this.#connections.session({ purpose: 'warm', signal }, (session) =>
       session.run(text, where.values),
     );
   }
 }
 
-const sameShape = (a: StoredIndex, b: StoredIndex): boolean =>
-  a.keyName === b.keyName && JSON.stringify(a.columns) === JSON.stringify(b.columns);
+/** Entries are counted; of values outside of the rows the length, for which the server reads them. */
+function touching({ overflow, longColumns }: StoredIndex): string {
+  if (!overflow) return 'COUNT(*)';
+  return longColumns.map((column) => `COUNT(LENGTH(${quoteIdentifier(column)}))`).join(', ');
+}
 
 function lengthOf(spans: Spans): number {
   let blocks = 0;

@@ -1,11 +1,16 @@
+import { performance } from 'node:perf_hooks';
 import type { ProfileRelation } from '../../messages/profile.ts';
+import { blockCount } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
+import { type HotPart, hotPart, isPartly, means } from './hot-part.ts';
 import type { MysqlIdentity } from './identity.ts';
+import { scaled } from './match.ts';
 import { indexNameOf, refOf } from './names.ts';
-import { wantedPages } from './placement.ts';
+import { divideOverflow } from './overflow.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
+import type { Surveys } from './surveys.ts';
 
 /**
  * How much of the profile's indexes the pool holds, partition by partition. Blocks are places in key order, not
@@ -17,22 +22,29 @@ export async function readWorkSet(
   options: {
     readonly vm: string;
     readonly relations: readonly ProfileRelation[];
+    readonly surveys: Surveys;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<WorkSet> {
-  const { relations, signal, vm } = options;
+  const { relations, signal, vm, surveys } = options;
   const named = relations.flatMap((relation) => {
     const name = indexNameOf(relation);
     return name === undefined ? [] : [{ ...name, share: relation.share }];
   });
-  const stored = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
+  const listed = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
+  const stored = await divideOverflow(connections, listed, signal);
   const cached = await readCachedPages(connections, stored, signal);
+  const countOf = (one: StoredIndex) => cached.get(cachedKey(one)) ?? 0;
+  const parts = await findParts(stored, countOf, { surveys, signal });
   const pieces = named.flatMap((profiled) => {
     const mine = stored.filter((one) => sameTree(one, profiled));
-    const pages = mine.map((one) => cached.get(cachedKey(one)) ?? 0);
-    const all = pages.reduce((sum, count) => sum + count, 0);
-    return mine.map((one, at) =>
-      pieceOf(one, pages[at]!, all > 0 ? (profiled.share * pages[at]!) / all : profiled.share / mine.length),
+    const all = mine.reduce((sum, one) => sum + countOf(one), 0);
+    return mine.map((one) =>
+      pieceOf(
+        one,
+        parts.get(one)!,
+        all > 0 ? (profiled.share * countOf(one)) / all : profiled.share / mine.length,
+      ),
     );
   });
   return {
@@ -54,14 +66,53 @@ const sameTree = (
 ): boolean =>
   stored.database === wanted.database && stored.table === wanted.table && stored.index === wanted.index;
 
-function pieceOf(stored: StoredIndex, count: number, share: number): WorkSetRelation {
-  const sizeBlocks = Math.max(stored.pages, count);
-  return {
-    ...refOf(stored),
-    fork: 'main',
-    filenode: '',
-    sizeBlocks,
-    share,
-    ranges: wantedPages(count, sizeBlocks),
-  };
+const samePartition = (a: StoredIndex, b: StoredIndex): boolean => a.partition === b.partition;
+
+const sizeOf = (one: StoredIndex, count: number): number => Math.max(one.pages, count);
+
+/** What lies outside of the rows is wanted where the rows are, unless the source holds most of it. */
+function overflowPart(
+  size: number,
+  count: number,
+  rows: { readonly part: HotPart; readonly size: number } | undefined,
+): HotPart {
+  if (rows?.part.means !== means.probed || !isPartly(count, size)) return hotPart(count, size, []);
+  return { ranges: scaled(rows.part.ranges, rows.size, size), means: means.rows };
+}
+
+/** Surveys the biggest first, and each within its part of the time that is left. */
+async function findParts(
+  stored: readonly StoredIndex[],
+  countOf: (one: StoredIndex) => number,
+  { surveys, signal }: { readonly surveys: Surveys; readonly signal: AbortSignal | undefined },
+): Promise<ReadonlyMap<StoredIndex, HotPart>> {
+  const parts = new Map<StoredIndex, HotPart>();
+  const partly: StoredIndex[] = [];
+  for (const one of new Set(stored)) {
+    const count = countOf(one);
+    if (one.overflow) continue;
+    if (isPartly(count, sizeOf(one, count))) partly.push(one);
+    else parts.set(one, hotPart(count, sizeOf(one, count), []));
+  }
+  partly.sort((a, b) => countOf(b) - countOf(a));
+  const endMs = performance.now() + surveys.workSetMs;
+  for (const [at, one] of partly.entries()) {
+    const count = countOf(one);
+    const forMs = Math.max(0, endMs - performance.now()) / Math.min(2, partly.length - at);
+    const cells = await surveys.whole(one, count, { forMs, signal });
+    parts.set(one, hotPart(count, sizeOf(one, count), cells));
+  }
+  for (const one of stored) {
+    if (!one.overflow) continue;
+    const main = stored.find((other) => !other.overflow && sameTree(other, one) && samePartition(other, one));
+    const part = main && parts.get(main);
+    const rows = main && part && { part, size: sizeOf(main, countOf(main)) };
+    parts.set(one, overflowPart(sizeOf(one, countOf(one)), countOf(one), rows));
+  }
+  return parts;
+}
+
+function pieceOf(stored: StoredIndex, part: HotPart, share: number): WorkSetRelation {
+  const sizeBlocks = Math.max(stored.pages, blockCount(part.ranges));
+  return { ...refOf(stored), fork: 'main', filenode: '', sizeBlocks, share, ...part };
 }

@@ -39,9 +39,11 @@ function indexOf(rows: readonly Row[], types: readonly ValueType[], estimate: Es
         return from.exclusive ? difference > 0 : difference >= 0;
       })?.[column];
     },
-    greatest: async (prefix) => {
+    greatest: async (prefix, below) => {
       dives++;
-      return under(prefix).at(-1)?.[prefix.length];
+      const column = prefix.length;
+      const less = (row: Row) => below === undefined || order(types[column]!)(row[column]!, below) < 0;
+      return under(prefix).filter(less).at(-1)?.[column];
     },
     rows: async (prefix, low, high) => {
       dives++;
@@ -87,6 +89,11 @@ describe('a key space', () => {
       ['text'],
     ],
     [
+      'integers with a gap that is wider than all the others together',
+      Array.from({ length: 2_000 }, (_, i) => [i < 700 ? i : i * 1_000]),
+      ['integer'],
+    ],
+    [
       'one value for all, then integers',
       Array.from({ length: 2_000 }, (_, i) => ['eu', i]),
       ['text', 'integer'],
@@ -125,6 +132,20 @@ describe('a key space', () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('guesses a key near each place, and asks nothing for it', async () => {
+    const rows = Array.from({ length: 2_000 }, (_, i) => [i < 700 ? i : i * 1_000]);
+    const { index, within, dives } = indexOf(rows, ['integer'], likeInnodb);
+    const space = new KeySpace(index, ['integer'], 1 / 16);
+    await space.prepare();
+    const before = dives();
+    for (let at = 1; at < 20; at++) {
+      const guess = await space.guessAt(at / 20);
+      const place = within([], [...guess!.prefix, guess!.value]).length / rows.length;
+      expect(Math.abs(place - at / 20)).toBeLessThan(0.05);
+    }
+    expect(dives()).toBe(before);
   });
 
   it('of a type without an order between values is one piece', async () => {

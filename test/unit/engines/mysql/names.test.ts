@@ -9,6 +9,10 @@ describe('names of indexes on the wire', () => {
     [{ database: 'shop', table: 'orders', partition: undefined, index: 'by.day' }, 'orders.by.day'],
     [{ database: 'shop', table: 'a.b', partition: 'p0', index: 'c' }, 'a.b#p#p0.c'],
     [{ database: 'sh.op', table: 'größe', partition: 'p1', index: undefined }, 'größe#p#p1'],
+    [
+      { database: 'shop', table: 'docs', partition: 'p0', index: undefined, overflow: true },
+      'docs#p#p0#overflow',
+    ],
   ] as const)('lead back to %o', (name, written) => {
     const ref = refOf(name);
     expect(ref.name).toBe(written);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { placePages, wantedPages } from '../../../../src/engines/mysql/placement.ts';
+import { placePages } from '../../../../src/engines/mysql/placement.ts';
 import {
   blockCount,
   emptyRanges,
@@ -28,16 +28,5 @@ describe('cached pages of an index, of which only the number is known', () => {
     for (let tenth = 0; tenth < 10; tenth++) {
       expect(blockCount(intersect(placed, singleRange(tenth * 100, 100, 1)))).toBe(10);
     }
-  });
-});
-
-describe('what is wanted of an index', () => {
-  it.each([
-    [0, 0, 0],
-    [900, 0, 1_000],
-    [500, 0, 1_000],
-    [70, 930, 70],
-  ])('of which the source holds %i of 1,000 pages is from page %i on, %i pages', (count, start, length) => {
-    expect(wantedPages(count, 1_000)).toEqual(singleRange(start, length, 1));
   });
 });

@@ -1,0 +1,39 @@
+import type { MysqlConnections } from './connections.ts';
+import { createDives } from './dives.ts';
+import { KeySpace } from './key-space.ts';
+import { type StoredIndex, storedKey } from './stored-indexes.ts';
+
+/** An index that grew by more than this part of itself has its places found anew. */
+const outgrown = 0.05;
+
+/** Pages between the cuts by which places become exact: each cut reads up to ten. */
+const pagesBetweenCuts = 800;
+const finestWidth = 1 / 32;
+
+/** The places of each index, kept while it stays as it is. */
+export class KeySpaces {
+  readonly #connections: MysqlConnections;
+  readonly #known = new Map<string, { readonly index: StoredIndex; readonly space: KeySpace }>();
+
+  constructor(connections: MysqlConnections) {
+    this.#connections = connections;
+  }
+
+  of(index: StoredIndex): KeySpace {
+    const key = storedKey(index);
+    const known = this.#known.get(key);
+    if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
+    const types = index.columns.map((column) => column.type);
+    const finest = Math.max(finestWidth, pagesBetweenCuts / index.pages);
+    const space = new KeySpace(createDives(this.#connections, index), types, finest);
+    this.#known.set(key, { index, space });
+    return space;
+  }
+}
+
+/** True where a place in one is found in the other by the same questions. */
+export const sameShape = (a: StoredIndex, b: StoredIndex): boolean =>
+  a.keyName === b.keyName && JSON.stringify(a.columns) === JSON.stringify(b.columns);
+
+const grew = (before: StoredIndex, now: StoredIndex): boolean =>
+  Math.abs(now.pages - before.pages) > before.pages * outgrown;

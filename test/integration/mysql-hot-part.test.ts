@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine, LocalRelation } from '../../src/engines/engine.ts';
+import { createMysqlEngine } from '../../src/engines/mysql/engine.ts';
+import { means } from '../../src/engines/mysql/hot-part.ts';
+import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
+import { runScript } from '../../src/lab/mysql-script.ts';
+import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import type { ProfileRelation } from '../../src/messages/profile.ts';
+import { type BlockRanges, blockCount, intersect, singleRange } from '../../src/planning/block-ranges.ts';
+import { relationKey, type WorkSetRelation } from '../../src/planning/work-set.ts';
+import { mysqlKinds } from './mysql-kinds.ts';
+
+const setup = readFileSync(new URL('../../sql/mysql/setup.sql', import.meta.url), 'utf8');
+const rows = 60_000;
+
+const table = (name: string): ProfileRelation => ({
+  ...{ database: 'app', schema: 'app', weight: 1, share: 0.25, name, kind: 'table' },
+});
+const index = (of: string, name: string): ProfileRelation => ({
+  ...table(`${of}.${name}`),
+  kind: 'index',
+  parent: `app.${of}`,
+});
+
+describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
+  const owned = new OwnedProcesses({ handleSignals: false });
+  let cluster: MysqlCluster;
+  const open: Engine[] = [];
+
+  const engineOn = (name: string) => {
+    const engine = createMysqlEngine(kind, {
+      replica: name,
+      url: cluster.server(name).url({ user: 'forewarm', password: 'secret' }),
+      databases: [],
+      vms: [],
+      statementTimeoutMs: 10_000,
+      // On a busy machine each question takes long.
+      surveyMs: 20_000,
+      logger: silentLogger,
+    });
+    open.push(engine);
+    return engine;
+  };
+
+  beforeAll(async () => {
+    cluster = await startMysqlCluster({
+      owned,
+      kind,
+      replicas: ['db1', 'db2'],
+      settings: { innodb_buffer_pool_size: '256M' },
+      load: async (connection) => {
+        await connection.query('CREATE TABLE digits (d int PRIMARY KEY)');
+        await connection.query('INSERT INTO digits VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)');
+        await connection.query(
+          `CREATE TABLE numbers AS SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d AS n
+           FROM digits a, digits b, digits c, digits e`,
+        );
+        await connection.query(
+          'CREATE TABLE items (id int PRIMARY KEY, at datetime NOT NULL, code char(200) NOT NULL, pad varchar(1000), KEY at_idx (at, code))',
+        );
+        await connection.query('CREATE TABLE tokens (token char(32) PRIMARY KEY, pad varchar(1000))');
+        for (let part = 0; part < rows / 10_000; part++) {
+          const id = `n + ${part * 10_000}`;
+          // Gaps in the keys: places are not parts of their range.
+          await connection.query(
+            `INSERT INTO items SELECT (${id}) * IF(${part} < 2, 1, 50), FROM_UNIXTIME(1600000000 + (${id}) * 60), SHA2(${id}, 256),
+             REPEAT('x', 900) FROM numbers`,
+          );
+          await connection.query(
+            `INSERT INTO tokens SELECT SUBSTR(SHA2(${id}, 256), 1, 32), REPEAT('x', 500) FROM numbers`,
+          );
+        }
+        await connection.query('ANALYZE TABLE items, tokens');
+        await connection.query("SET @forewarm_password = 'secret', @forewarm_database = 'app'");
+        await runScript(connection, setup);
+      },
+    });
+  }, 240_000);
+
+  afterAll(async () => {
+    for (const engine of open) await engine.close();
+    await owned.dispose();
+  });
+
+  const pagesRead = async (name: string) => {
+    const [row] = await cluster
+      .server(name)
+      .query<{ Value: string }>("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_reads'");
+    return Number(row?.Value);
+  };
+
+  /** Pages that a statement needed of the disk. */
+  const costOf = async (name: string, text: string) => {
+    const before = await pagesRead(name);
+    await cluster.server(name).query(text);
+    return (await pagesRead(name)) - before;
+  };
+
+  async function warm(engine: Engine, relation: LocalRelation, ranges: BlockRanges): Promise<void> {
+    for (let at = 0; at < ranges.starts.length; at++) {
+      const end = ranges.starts[at]! + ranges.lengths[at]!;
+      for (let from = ranges.starts[at]!; from < end; from += 400) {
+        await engine.warm({
+          relation,
+          tier: 'pool',
+          readThrough: [],
+          wanted: [from, Math.min(end, from + 400)],
+        });
+      }
+    }
+  }
+
+  async function restart(...names: string[]): Promise<void> {
+    for (const name of names) await cluster.server(name).restart();
+    await cluster.waitForReplicas();
+  }
+
+  // 7 % each, in the middle of the rows, of the times and of the tokens, and at the beginning of none.
+  const hot: readonly (readonly [string, ProfileRelation, string])[] = [
+    [
+      'rows by number',
+      table('items'),
+      'SELECT SUM(LENGTH(pad)) FROM items FORCE INDEX (PRIMARY) WHERE id BETWEEN 1250000 AND 1460000',
+    ],
+    [
+      'times',
+      index('items', 'at_idx'),
+      `SELECT COUNT(*) FROM items FORCE INDEX (at_idx)
+       WHERE at BETWEEN FROM_UNIXTIME(1600000000 + 60 * 33000) AND FROM_UNIXTIME(1600000000 + 60 * 37200)`,
+    ],
+    [
+      'rows by text',
+      table('tokens'),
+      "SELECT SUM(LENGTH(pad)) FROM tokens FORCE INDEX (PRIMARY) WHERE token BETWEEN '60' AND '72'",
+    ],
+  ];
+
+  it('is warmed by that part, and its record says how it was found', async () => {
+    await restart('db1', 'db2');
+    const source = engineOn('db1');
+    const target = engineOn('db2');
+    const needed = new Map<string, number>();
+    for (const [what, , text] of hot) needed.set(what, await costOf('db1', text));
+    const workSet = await source.workSet(
+      'app1',
+      hot.map(([, relation]) => relation),
+    );
+    const matches = await target.match(workSet);
+    for (const [what, relation, text] of hot) {
+      const match = matches.find(({ wanted }) => wanted.name === relation.name);
+      if (match?.local === undefined) throw new Error(`${what}: ${match?.reason}`);
+      const wanted: WorkSetRelation = match.wanted;
+      expect([what, match.how]).toEqual([what, means.probed]);
+      console.log(kind, what, needed.get(what), blockCount(wanted.ranges));
+      expect(blockCount(wanted.ranges)).toBeLessThan(2 * needed.get(what)!);
+      const before = await pagesRead('db2');
+      await warm(target, match.local, wanted.ranges);
+      const rr = (await pagesRead('db2')) - before;
+      const cc = await costOf('db2', text);
+      console.log(kind, what, 'read', rr, 'missing', cc);
+      expect(cc).toBeLessThan(Math.max(6, 0.1 * needed.get(what)!));
+    }
+  });
+
+  it('is as much as the source holds where that lies scattered, and no more', async () => {
+    await restart('db1');
+    const source = engineOn('db1');
+    for (let at = 0; at < 300; at++) {
+      const id = 1_000_000 + ((at * 7_919) % 40_000) * 50;
+      await cluster.server('db1').query('SELECT LENGTH(pad) FROM items WHERE id = ?', [id]);
+    }
+    const [counted] = await cluster.server('db1').query<{ pages: string }>(
+      `SELECT COUNT(*) AS pages FROM information_schema.INNODB_BUFFER_PAGE
+        WHERE TABLE_NAME LIKE '%items%' AND INDEX_NAME = 'PRIMARY'`,
+    );
+    const held = Number(counted?.pages);
+    const { relations } = await source.workSet('app1', [table('items')]);
+    expect(blockCount(relations[0]!.ranges)).toBeLessThan(1.6 * held);
+  });
+
+  it('is found again where an agent that was started anew does not know what was read', async () => {
+    const source = engineOn('db1');
+    const workSet = await source.workSet('app1', [table('items')]);
+    await restart('db2');
+    const whole = { ...workSet.relations[0]!, ranges: singleRange(0, workSet.relations[0]!.sizeBlocks, 1) };
+    const everything = { ...workSet, relations: [whole] };
+    const first = engineOn('db2');
+    const [{ local } = {}] = await first.match(everything);
+    const half = singleRange(Math.round(local!.sizeBlocks * 0.2), Math.round(local!.sizeBlocks * 0.4), 1);
+    await warm(first, local!, half);
+
+    const second = engineOn('db2');
+    const [again] = await second.match(everything);
+    const { resident } = await second.poolState([again!.local!]);
+    const held = resident.get(relationKey(again!.local!))!;
+    // Nearly all of what it holds, and nearly nothing of what it does not.
+    expect(blockCount(intersect(held, half)) / blockCount(half)).toBeGreaterThan(0.9);
+    expect(blockCount(held) - blockCount(intersect(held, half))).toBeLessThan(0.1 * blockCount(half));
+  });
+});
