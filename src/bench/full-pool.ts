@@ -1,0 +1,58 @@
+import { callOff, warmAhead } from '../lab/experiment/arms.ts';
+import type { PoolMap } from '../lab/experiment/pool-map.ts';
+import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { MigrationRecord } from '../messages/record.ts';
+
+/** What became of a target's pages when a VM was warmed into a pool without room. */
+export interface FullPoolRun {
+  readonly readyMs: number;
+  /** Of the VM at the source, and those that the target's agent had room for. */
+  readonly wantedPages: number;
+  readonly plannedPages: number;
+  /** Of the VM in the target's pool when it was ready. */
+  readonly keptPages: number;
+  /** Young pages of the resident before, all of which it reads. */
+  readonly hotPages: number;
+  /** Of those: gone, or read again meanwhile. */
+  readonly lostHotPages: number;
+  readonly record: MigrationRecord;
+}
+
+/** Of the resident, while it has to hold its own. */
+const residentTps = 1_000;
+/** What the resident reads becomes young at a second look, a second after the first. */
+const secondLookMs = 4_000;
+
+/** Fills the target's pool with `crowd`, tables that nobody reads, lets the resident read, and warms the mover. */
+export async function runFullPool(site: Site, crowd: readonly string[]): Promise<FullPoolRun> {
+  const { target } = site;
+  await site.coolTarget();
+  site.resident.pace(residentTps);
+  for (const table of crowd) await target.bringIn(table);
+  await systemClock.sleep(secondLookMs);
+  const [own, residents] = [tableOf(vms.mover), tableOf(vms.resident)];
+  const readsBefore = await target.reads(residents);
+  const { evidence, readyMs } = await warmAhead(site, { vm: vms.mover, tables: [own, residents] });
+  const readAgain = (await target.reads(residents)) - readsBefore;
+  await callOff(site, evidence.record);
+  site.resident.pace(neighbourTps);
+  const { maps, record } = evidence;
+  const youngest = Math.max(...pagesOf(maps.before, residents).values());
+  const hot = [...pagesOf(maps.before, residents)].filter(([, heat]) => heat === youngest);
+  const left = pagesOf(maps.after, residents);
+  return {
+    readyMs,
+    wantedPages: record.workSet?.blocks ?? 0,
+    plannedPages: (record.plan?.blocks ?? 0) + (record.plan?.residentBlocks ?? 0),
+    keptPages: pagesOf(maps.after, own).size,
+    hotPages: hot.length,
+    lostHotPages: hot.filter(([page]) => !left.has(page)).length + readAgain,
+    record,
+  };
+}
+
+/** Resident pages of a table with their heats. */
+export function pagesOf(map: PoolMap, table: string): ReadonlyMap<number, number> {
+  return map.find(({ name }) => name === table)?.heats ?? new Map();
+}
