@@ -1,4 +1,4 @@
-import { callOff, warmAhead } from '../lab/experiment/arms.ts';
+import { callOff, goHome, warmAhead } from '../lab/experiment/arms.ts';
 import type { PoolMap } from '../lab/experiment/pool-map.ts';
 import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -27,6 +27,7 @@ const secondLookMs = 4_000;
 /** Fills the target's pool with `crowd`, tables that nobody reads, lets the resident read, and warms the mover. */
 export async function runFullPool(site: Site, crowd: readonly string[]): Promise<FullPoolRun> {
   const { target } = site;
+  await goHome(site);
   await site.coolTarget();
   site.resident.pace(residentTps);
   for (const table of crowd) await target.bringIn(table);

@@ -21,6 +21,8 @@ export interface GoalOptions {
   readonly unit?: Goal['unit'];
   /** Between what the median lies for certain, where that is known. */
   readonly between?: readonly [number, number];
+  /** It is met only where each repetition is inside of the limit. */
+  readonly always?: boolean;
 }
 
 export function goal(figure: string, by: GoalOptions): Goal {
@@ -30,7 +32,8 @@ export function goal(figure: string, by: GoalOptions): Goal {
   const bound = Number.isFinite(most) ? `≤ ${showValue(most, unit)}` : `≥ ${showValue(least, unit)}`;
   const inside = (value: number) => value >= least && value <= most;
   const [low, high] = by.between ?? [middle, middle];
-  const met = inside(low) !== inside(high) ? 'unclear' : inside(middle) ? 'yes' : 'no';
+  const reached = by.always === true ? values.every(inside) : inside(middle);
+  const met = inside(low) !== inside(high) ? 'unclear' : reached ? 'yes' : 'no';
   return { figure, limit: bound, values, median: middle, met, unit };
 }
 

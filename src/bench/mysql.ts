@@ -5,7 +5,7 @@ import {
   runExperiment,
   stagesOf,
 } from '../lab/experiment/run-experiment.ts';
-import { type Site, type Stage, tableOf } from '../lab/experiment/site.ts';
+import { replicas, type Site, type Stage, tableOf } from '../lab/experiment/site.ts';
 import type { OwnedProcesses } from '../lab/owned-processes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type FullPoolRun, runFullPool } from './full-pool.ts';
@@ -100,9 +100,10 @@ export async function runMysqlBench(
 /** They fill their part of the source's pool as fast as they can, then go on at leisure. */
 async function startHotVms(site: Site): Promise<void> {
   const started = await Promise.all(
-    hotVms.map(({ vm, place }) =>
-      site.startVm(site.source, { vm, clientCount: 2, hotShare, hotPlace: place }),
-    ),
+    hotVms.map(async ({ vm, place }) => {
+      await site.broker.routes.set(vm, { replica: replicas.source });
+      return site.startVm(site.source, { vm, clientCount: 2, hotShare, hotPlace: place });
+    }),
   );
   await systemClock.sleep(5_000);
   for (const vm of started) vm.pace(200);
