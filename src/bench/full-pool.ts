@@ -1,4 +1,6 @@
 import { callOff, goHome, warmAhead } from '../lab/experiment/arms.ts';
+import type { DatabaseServer } from '../lab/experiment/database.ts';
+import { innodbHeat } from '../lab/experiment/innodb-pool-map.ts';
 import type { PoolMap } from '../lab/experiment/pool-map.ts';
 import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -21,8 +23,9 @@ export interface FullPoolRun {
 
 /** Of the resident, while it has to hold its own. */
 const residentTps = 1_000;
-/** What the resident reads becomes young at a second look, a second after the first. */
-const secondLookMs = 4_000;
+/** What the resident reads becomes young at a second look, a second after the first: nearly all of its table within this. */
+const allYoungMs = 20_000;
+const nearlyAll = 0.99;
 
 /** Fills the target's pool with `crowd`, tables that nobody reads, lets the resident read, and warms the mover. */
 export async function runFullPool(site: Site, crowd: readonly string[]): Promise<FullPoolRun> {
@@ -31,16 +34,15 @@ export async function runFullPool(site: Site, crowd: readonly string[]): Promise
   await site.coolTarget();
   site.resident.pace(residentTps);
   for (const table of crowd) await target.bringIn(table);
-  await systemClock.sleep(secondLookMs);
   const [own, residents] = [tableOf(vms.mover), tableOf(vms.resident)];
+  await untilYoung(target, residents);
   const readsBefore = await target.reads(residents);
   const { evidence, readyMs } = await warmAhead(site, { vm: vms.mover, tables: [own, residents] });
   const readAgain = (await target.reads(residents)) - readsBefore;
   await callOff(site, evidence.record);
   site.resident.pace(neighbourTps);
   const { maps, record } = evidence;
-  const youngest = Math.max(...pagesOf(maps.before, residents).values());
-  const hot = [...pagesOf(maps.before, residents)].filter(([, heat]) => heat === youngest);
+  const hot = youngIn(maps.before, residents);
   const left = pagesOf(maps.after, residents);
   return {
     readyMs,
@@ -48,9 +50,25 @@ export async function runFullPool(site: Site, crowd: readonly string[]): Promise
     plannedPages: (record.plan?.blocks ?? 0) + (record.plan?.residentBlocks ?? 0),
     keptPages: pagesOf(maps.after, own).size,
     hotPages: hot.length,
-    lostHotPages: hot.filter(([page]) => !left.has(page)).length + readAgain,
+    lostHotPages: hot.filter((page) => !left.has(page)).length + readAgain,
     record,
   };
+}
+
+async function untilYoung(server: DatabaseServer, table: string): Promise<void> {
+  const endMs = systemClock.monotonicMs() + allYoungMs;
+  for (;;) {
+    await systemClock.sleep(1_000);
+    const map = await server.map([table]);
+    const young = youngIn(map, table).length;
+    if (young >= pagesOf(map, table).size * nearlyAll || systemClock.monotonicMs() > endMs) return;
+  }
+}
+
+/** Pages of the table in the young part of the pool. */
+function youngIn(map: PoolMap, table: string): readonly number[] {
+  const young = innodbHeat.names.indexOf('young') + 1;
+  return [...pagesOf(map, table)].flatMap(([page, heat]) => (heat === young ? [page] : []));
 }
 
 /** Resident pages of a table with their heats. */
