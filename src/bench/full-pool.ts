@@ -1,7 +1,7 @@
 import { callOff, goHome, warmAhead } from '../lab/experiment/arms.ts';
 import type { DatabaseServer } from '../lab/experiment/database.ts';
 import { innodbHeat } from '../lab/experiment/innodb-pool-map.ts';
-import type { PoolMap } from '../lab/experiment/pool-map.ts';
+import type { PoolMap, RelationMap } from '../lab/experiment/pool-map.ts';
 import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { MigrationRecord } from '../messages/record.ts';
@@ -36,21 +36,20 @@ export async function runFullPool(site: Site, crowd: readonly string[]): Promise
   for (const table of crowd) await target.bringIn(table);
   const [own, residents] = [tableOf(vms.mover), tableOf(vms.resident)];
   await untilYoung(target, residents);
-  const readsBefore = await target.reads(residents);
   const { evidence, readyMs } = await warmAhead(site, { vm: vms.mover, tables: [own, residents] });
-  const readAgain = (await target.reads(residents)) - readsBefore;
   await callOff(site, evidence.record);
   site.resident.pace(neighbourTps);
   const { maps, record } = evidence;
   const hot = youngIn(maps.before, residents);
-  const left = pagesOf(maps.after, residents);
+  const [since, still] = [maps.before, maps.after].map((map) => usedSince(map, residents));
   return {
     readyMs,
     wantedPages: record.workSet?.blocks ?? 0,
     plannedPages: (record.plan?.blocks ?? 0) + (record.plan?.residentBlocks ?? 0),
     keptPages: pagesOf(maps.after, own).size,
     hotPages: hot.length,
-    lostHotPages: hot.filter((page) => !left.has(page)).length + readAgain,
+    // One that was read again has been used since another time.
+    lostHotPages: hot.filter((page) => still?.get(page) !== since?.get(page)).length,
     record,
   };
 }
@@ -69,6 +68,10 @@ async function untilYoung(server: DatabaseServer, table: string): Promise<void> 
 function youngIn(map: PoolMap, table: string): readonly number[] {
   const young = innodbHeat.names.indexOf('young') + 1;
   return [...pagesOf(map, table)].flatMap(([page, heat]) => (heat === young ? [page] : []));
+}
+
+function usedSince(map: PoolMap, table: string): RelationMap['usedSince'] {
+  return map.find(({ name }) => name === table)?.usedSince;
 }
 
 /** Resident pages of a table with their heats. */
