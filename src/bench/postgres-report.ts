@@ -1,46 +1,14 @@
 import { release } from 'node:os';
 import { databaseKinds } from '../lab/experiment/databases.ts';
-import { figureColumns } from '../lab/report/arms.ts';
-import { escapeMarkup, formatMegabytes } from '../lab/report/format.ts';
+import { formatMegabytes } from '../lab/report/format.ts';
 import { renderReport } from '../lab/report/html.ts';
 import { describeSetting } from '../lab/report/picture.ts';
 import { forewarmVersion } from '../lib/version.ts';
+import { showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
-import {
-  type Goal,
-  goalsOf,
-  type ReadySteps,
-  readyStepsOf,
-  showSpread,
-  showValue,
-} from './postgres-figures.ts';
-
-interface Column<Row> {
-  readonly title: string;
-  readonly right?: boolean;
-  readonly value: (row: Row) => string;
-}
-type RenderTable = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => string;
-
-const goalColumns: readonly Column<Goal>[] = [
-  { title: 'figure to reach', value: ({ figure }) => figure },
-  { title: 'limit', right: true, value: ({ limit }) => limit },
-  { title: 'median (least to greatest)', right: true, value: showSpread },
-  { title: 'met', value: ({ met }) => (met === 'no' ? 'NO' : met) },
-];
-
-const ms = (value: number) => `${Math.round(value)} ms`;
-const stepColumns: readonly Column<ReadySteps>[] = [
-  { title: 'accepted', right: true, value: ({ acceptedMs }) => ms(acceptedMs) },
-  { title: 'work set and plan', right: true, value: ({ plannedMs }) => ms(plannedMs) },
-  { title: 'reading', right: true, value: ({ readingMs }) => ms(readingMs) },
-  { title: 'of it throttled', right: true, value: ({ throttledMs }) => ms(throttledMs) },
-  { title: 'rest', right: true, value: ({ restMs }) => ms(restMs) },
-  { title: 'wanted', right: true, value: ({ bytesWanted }) => formatMegabytes(bytesWanted) },
-  { title: 'with gaps', right: true, value: ({ bytesPlanned }) => formatMegabytes(bytesPlanned) },
-  { title: 'from the disk', right: true, value: ({ bytesRead }) => formatMegabytes(bytesRead) },
-  { title: 'operations', right: true, value: ({ operations }) => String(operations ?? '–') },
-];
+import { goalsOf } from './postgres-figures.ts';
+import { readyStepsOf } from './ready-steps.ts';
+import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
 /** Everything that was measured and what it was measured with. */
 export function postgresResults(bench: PostgresBench) {
@@ -60,28 +28,18 @@ export function postgresResults(bench: PostgresBench) {
     goals: goalsOf(bench),
     readySteps: readyStepsOf(experiment.runs),
     sourceCost,
-    runs: experiment.runs.map(({ migration, ...run }) => ({
-      ...run,
-      ...(migration === undefined
-        ? {}
-        : {
-            record: migration.record,
-            operationsRead: migration.operationsRead,
-            strangerBlocks: migration.strangerBlocks,
-          }),
-    })),
+    runs: runsOf(experiment),
   };
 }
 
 /** The result for a terminal. */
 export function postgresText(bench: PostgresBench, renderTable: RenderTable): string {
   const { experiment, sourceCost } = bench;
-  const figures = figureColumns.map(({ title, value }, i) => ({ title, right: i > 0, value }));
   const osCache = experiment.runs.flatMap(({ osResidentBytes }) => osResidentBytes ?? []);
   const { agent, sessions } = sourceCost.cpuCores;
   const [low, high] = sourceCost.between;
   return [
-    renderTable(figures, experiment.document.arms),
+    renderTable(armColumns, experiment.document.arms),
     renderTable(goalColumns, goalsOf(bench)),
     'From intent to ready, each repetition:\n',
     renderTable(stepColumns, readyStepsOf(experiment.runs)),
@@ -110,13 +68,4 @@ export function postgresReport(bench: PostgresBench): string {
       repetitions: `${settings.repetitions}, arms interleaved; figures are medians, plots the last repetition`,
     },
   });
-}
-
-function htmlTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const head = columns.map(({ title }) => `<th>${escapeMarkup(title)}</th>`).join('');
-  const body = rows.map(
-    (row) =>
-      `<tr>${columns.map(({ value, right }) => `<td${right ? ' class="n"' : ''}>${escapeMarkup(value(row))}</td>`).join('')}</tr>`,
-  );
-  return `<div class="wide"><table class="figures"><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }

@@ -62,7 +62,9 @@ function describeSettings(settings: DemoSettings): Record<string, string | numbe
   const database = databaseKinds[engine];
   const share = `${hotShare * 100} % of the table`;
   const place =
-    hotShare === 1 ? 'the whole table' : { scattered: share, newest: `the newest ${share}` }[hotPlace];
+    hotShare === 1
+      ? 'the whole table'
+      : { scattered: share, newest: `the newest ${share}`, middle: `${share} in the middle` }[hotPlace];
   return {
     servers: `a primary and two physical replicas, ${database.describePool(poolMb)} each`,
     data: `app1's table ${tableMb} MB, those of app2 and app3 ${neighbourTableMb} MB each, primary keys ${database.keyIncluded ? 'included' : 'besides'}`,

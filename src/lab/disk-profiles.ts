@@ -1,17 +1,24 @@
 /** What a disk may do a second; read side. */
 export interface DiskLimit {
   readonly bytesPerSecond: number;
-  readonly operationsPerSecond: number;
+  /** As many as it likes where left out. */
+  readonly operationsPerSecond?: number;
 }
 
-/** `gp3`: the baseline of a common cloud volume; `hdd`: a SATA disk; `none`: as it is. */
+/** `gp3`: the baseline of a common cloud volume; `hdd`: a SATA disk; `even`: bandwidth is all that counts; `none`: as it is. */
 export const diskProfiles = {
   gp3: { bytesPerSecond: 125_000_000, operationsPerSecond: 3_000 },
   hdd: { bytesPerSecond: 100_000_000, operationsPerSecond: 200 },
+  even: { bytesPerSecond: 100_000_000 },
   none: undefined,
 } as const satisfies Record<string, DiskLimit | undefined>;
 
 export type DiskProfile = keyof typeof diskProfiles;
+
+/** A profile's speed; undefined for none. */
+export function limitOf(profile: DiskProfile): DiskLimit | undefined {
+  return diskProfiles[profile];
+}
 
 /** Reads from a device since its control group was made. */
 export interface DiskCounters {

@@ -14,7 +14,7 @@ import {
   type DiskCounters,
   type DiskLimit,
   type DiskProfile,
-  diskProfiles,
+  limitOf,
   parseBlkioCounter,
   parseIoStat,
 } from './disk-profiles.ts';
@@ -51,7 +51,7 @@ type Hierarchy = { readonly version: 1 | 2; readonly path: string };
  * where that or a real disk is missing, says so and limits nothing.
  */
 export async function limitDisk(options: LimitDiskOptions): Promise<LimitedDisk> {
-  const limit = typeof options.profile === 'string' ? diskProfiles[options.profile] : options.profile;
+  const limit = typeof options.profile === 'string' ? limitOf(options.profile) : options.profile;
   const device = wholeDisk(options.dir);
   const hierarchy = findHierarchy();
   if ('reason' in device) return unlimited(device.reason);
@@ -127,13 +127,15 @@ function setLimit(options: { hierarchy: Hierarchy; path: string; device: string;
   const { hierarchy, path, device, limit } = options;
   if (hierarchy.version === 1) {
     writeFileSync(join(path, 'blkio.throttle.read_bps_device'), `${device} ${limit.bytesPerSecond}`);
-    writeFileSync(join(path, 'blkio.throttle.read_iops_device'), `${device} ${limit.operationsPerSecond}`);
+    if (limit.operationsPerSecond !== undefined) {
+      writeFileSync(join(path, 'blkio.throttle.read_iops_device'), `${device} ${limit.operationsPerSecond}`);
+    }
     return;
   }
   enableIo(hierarchy.path);
   writeFileSync(
     join(path, 'io.max'),
-    `${device} rbps=${limit.bytesPerSecond} riops=${limit.operationsPerSecond}`,
+    `${device} rbps=${limit.bytesPerSecond} riops=${limit.operationsPerSecond ?? 'max'}`,
   );
 }
 

@@ -8,8 +8,11 @@ export interface LoadShape {
   readonly seed: number;
   /** Share of the table that is ever read. Default 1/3. */
   readonly hotShare?: number;
-  /** Where that share lies: `scattered` over the table, or the `newest` of its rows. Default `scattered`. */
-  readonly hotPlace?: 'scattered' | 'newest';
+  /**
+   * Where that share lies: `scattered` over the table, the `newest` of its rows, or in the `middle`, from two fifths
+   * of what is before and behind it on. Default `scattered`.
+   */
+  readonly hotPlace?: 'scattered' | 'newest' | 'middle';
   /** Length of one hot range in blocks; neighbours may merge. Default 18. */
   readonly rangeBlockCount?: number;
   /** Exponent of the Zipf distribution of reads over the hot ranges; 0 is even. Default 0.7. */
@@ -45,7 +48,8 @@ export class LoadPattern {
     this.#hotCount = Math.max(1, Math.round(rangeCount * (shape.hotShare ?? 1 / 3)));
     this.#order = Uint32Array.from({ length: rangeCount }, (_, index) => index);
     for (let index = rangeCount - 1; index > 0; index--) this.#swap(index, this.#below(index + 1));
-    if (shape.hotPlace === 'newest') this.#order = newestFirst(this.#order, this.#hotCount);
+    const place = placeOf[shape.hotPlace ?? 'scattered'];
+    if (place !== undefined) this.#order = hotFirst(this.#order, this.#hotCount, place);
     this.#cumulative = new Float64Array(this.#hotCount);
     let sum = 0;
     for (let rank = 0; rank < this.#hotCount; rank++) {
@@ -97,10 +101,14 @@ export class LoadPattern {
   }
 }
 
-/** The `count` last ranges before all others; among themselves in the order that they had. */
-function newestFirst(order: Uint32Array, count: number): Uint32Array {
-  const isNew = (range: number) => range >= order.length - count;
-  return Uint32Array.from([...order.filter(isNew), ...order.filter((range) => !isNew(range))]);
+/** Of the ranges that are not hot, the part that lies before those that are; undefined where they lie anywhere. */
+const placeOf = { scattered: undefined, newest: 1, middle: 0.4 } as const;
+
+/** `count` neighbouring ranges before all others; among themselves in the order that they had. */
+function hotFirst(order: Uint32Array, count: number, place: number): Uint32Array {
+  const first = Math.round((order.length - count) * place);
+  const isHot = (range: number) => range >= first && range < first + count;
+  return Uint32Array.from([...order.filter(isHot), ...order.filter((range) => !isHot(range))]);
 }
 
 /** Mulberry32: evenly spread numbers from 0 to 1, the same for the same seed. */

@@ -27,7 +27,7 @@ export async function runArm(site: Site, name: ArmName): Promise<ArmRun> {
   await systemClock.sleep(leadMs);
   const failedBefore = site.mover.failedQueries;
   const firstSample = site.mover.samples.length;
-  const warmed = name === 'forewarm' ? await warmAhead(site, `${vms.mover}-${Date.now()}`) : undefined;
+  const warmed = name === 'forewarm' ? await warmAhead(site, { vm: vms.mover, tables }) : undefined;
   await systemClock.sleep(500);
   const readsBefore = await site.targetReads();
   site.mover.pace(site.options.pace.after);
@@ -98,7 +98,8 @@ async function go(site: Site, replica: string): Promise<void> {
   await site.route.through(() => site.broker.routes.set(vms.mover, { replica }), { replica });
 }
 
-interface Warmed {
+/** A VM's move that has come to ready. */
+export interface Warmed {
   readonly evidence: MigrationEvidence;
   readonly readyMs: number;
   readonly bytesRead: number;
@@ -106,17 +107,21 @@ interface Warmed {
   readonly marks: readonly Mark[];
 }
 
-/** Publishes the intent and waits for ready, as a hypervisor's hook would. */
-async function warmAhead(site: Site, id: string): Promise<Warmed> {
+/** Publishes the intent and waits for ready, as a hypervisor's hook would; the pools are looked at for these tables. */
+export async function warmAhead(
+  site: Site,
+  { vm, tables: looked }: { readonly vm: string; readonly tables: readonly string[] },
+): Promise<Warmed> {
   const { broker, target, source } = site;
-  const [atSource, before] = await Promise.all([source.map(tables), target.map(tables)]);
+  const id = `${vm}-${Date.now()}`;
+  const [atSource, before] = await Promise.all([source.map(looked), target.map(looked)]);
   const strangerBefore = await target.reads(tableOf(vms.stayer));
   // To the agent the lab's walk of the pool is a resident's slow statement: it must have passed.
   await systemClock.sleep(1_500);
   const readsBefore = await site.targetReads();
   const publishedMs = Date.now();
   await broker.publishIntent({
-    ...{ v: wireVersion, kind: 'intent', id, vm: vms.mover, target: replicas.target },
+    ...{ v: wireVersion, kind: 'intent', id, vm, target: replicas.target },
     deadline: new Date(publishedMs + deadlineMs).toISOString(),
     issuedAt: new Date(publishedMs).toISOString(),
     issuedBy: 'lab',
@@ -137,7 +142,7 @@ async function warmAhead(site: Site, id: string): Promise<Warmed> {
     },
   );
   const readsAfter = await site.targetReads();
-  const after = await target.map(tables);
+  const after = await target.map(looked);
   const strangerAfter = await target.reads(tableOf(vms.stayer));
   const readyAtMs = Date.parse(record.readyAt ?? '');
   const counted = site.disk.counters() !== undefined;
@@ -178,6 +183,15 @@ async function arrive(site: Site, record: MigrationRecord | undefined): Promise<
     ...{ v: wireVersion, kind: 'arrived', id: record.id },
     at: new Date().toISOString(),
   });
+}
+
+/** Calls a move off, and waits for its end. */
+export async function callOff(site: Site, { id }: MigrationRecord): Promise<void> {
+  await site.broker.publishOutcome(replicas.target, {
+    ...{ v: wireVersion, kind: 'aborted', id },
+    at: new Date().toISOString(),
+  });
+  await settled(site, id);
 }
 
 /** A migration that still accounts for itself would disturb the next arm. */

@@ -17,14 +17,15 @@ export async function mapInnodbPool(
   tables: readonly { readonly name: string; readonly file: string }[],
 ): Promise<PoolMap> {
   const nameOf = (table: string) => `\`${defaultDatabase}\`.\`${table}\``;
-  const rows = await server.query<{ name: string; page: number; young: number }>(
-    `SELECT TABLE_NAME AS name, PAGE_NUMBER AS page, CAST(IS_OLD AS CHAR) IN ('NO', '0') AS young
+  const rows = await server.query<{ name: string; page: number; young: number; used: number | string }>(
+    `SELECT TABLE_NAME AS name, PAGE_NUMBER AS page, CAST(IS_OLD AS CHAR) IN ('NO', '0') AS young,
+            ACCESS_TIME AS used
        FROM information_schema.INNODB_BUFFER_PAGE WHERE PAGE_TYPE = 'INDEX' AND TABLE_NAME IN (?)`,
     [tables.map(({ name }) => nameOf(name))],
   );
   return tables.map(({ name, file }) => {
     const own = rows.filter((row) => row.name === nameOf(name));
-    return relationMap(
+    const map = relationMap(
       { name, kind: 'table', sizeBlocks: Math.ceil(statSync(file).size / innodbPageBytes) },
       {
         blocks: own.map(({ page }) => Number(page)),
@@ -32,5 +33,6 @@ export async function mapInnodbPool(
         maxHeat: innodbHeat.names.length,
       },
     );
+    return { ...map, usedSince: new Map(own.map(({ page, used }) => [Number(page), Number(used)])) };
   });
 }

@@ -20,6 +20,8 @@ export interface RelationMap {
   readonly strip: readonly number[];
   /** Heat of each resident block. */
   readonly heats: ReadonlyMap<number, number>;
+  /** When each was first used after it was read, by a clock of the server's own; where that is known. */
+  readonly usedSince?: ReadonlyMap<number, number>;
 }
 
 /** What a server's buffer pool holds of some tables and their indexes, by relation. */

@@ -1,5 +1,5 @@
 import { systemClock } from '../../lib/clock.ts';
-import { type DiskProfile, diskProfiles } from '../disk-profiles.ts';
+import { type DiskProfile, limitOf } from '../disk-profiles.ts';
 import { runArm, untilAllIsFound } from './arms.ts';
 import type { DatabaseKind } from './database.ts';
 import { databaseKinds } from './databases.ts';
@@ -90,11 +90,14 @@ export function floorMsOf(
   maxReadBytes = Number.POSITIVE_INFINITY,
 ): number {
   const bytes = migration?.record.workSet?.bytes ?? 0;
-  const limit = device.throttled ? diskProfiles[device.profile] : undefined;
+  const limit = device.throttled ? limitOf(device.profile) : undefined;
   const bytesPerSecond =
     limit === undefined
       ? migration?.record.device?.bytesPerSecond
-      : Math.min(limit.bytesPerSecond, limit.operationsPerSecond * maxReadBytes);
+      : Math.min(
+          limit.bytesPerSecond,
+          (limit.operationsPerSecond ?? Number.POSITIVE_INFINITY) * maxReadBytes,
+        );
   return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
 }
 

@@ -34,11 +34,13 @@ export function startStages({
   engine,
   tableMb,
   neighbourTableMb,
-}: Pick<SiteOptions, 'engine' | 'tableMb' | 'neighbourTableMb'>) {
+  others = [],
+}: Pick<SiteOptions, 'engine' | 'tableMb' | 'neighbourTableMb' | 'others'>) {
+  const otherMb = others.reduce((sum, other) => sum + other.tableMb, 0);
   return [
     {
       text: 'starting NATS, a primary and two replicas, loading data',
-      expectedMs: databaseKinds[engine].startMs(tableMb + 2 * neighbourTableMb),
+      expectedMs: databaseKinds[engine].startMs(tableMb + 2 * neighbourTableMb + otherMb),
     },
     { text: 'starting the agents and the application VMs', expectedMs: 3_000 },
   ] as const;
@@ -53,12 +55,16 @@ export interface SiteOptions {
   /** Size of the mover's table in MB of 2^20 bytes, its key not counted. */
   readonly tableMb: number;
   readonly neighbourTableMb: number;
+  /** Further VMs, each with a table of its own, that the agents know; they read when the caller starts them. */
+  readonly others?: readonly { readonly vm: string; readonly tableMb: number }[];
   readonly seed: number;
   readonly clientCount: number;
   /** Share of the mover's table that it reads; default 1/3. */
   readonly hotShare?: number;
   /** Where that share lies; default `scattered`. */
   readonly hotPlace?: NonNullable<LoadShape['hotPlace']>;
+  /** Share of its table that the resident reads; default 1/3. */
+  readonly residentHotShare?: number;
   /** Rates of the mover, in transactions a second: before a switch, and after it; as fast as it goes where left out. */
   readonly pace: { readonly before: number; readonly after?: number };
   readonly agentLogLevel?: string;
@@ -68,7 +74,7 @@ export interface SiteOptions {
 }
 
 /** Transactions a second of the VMs that do not move. */
-const neighbourTps = 200;
+export const neighbourTps = 200;
 
 /** A primary, two replicas with an agent each, NATS, and three application VMs: all processes of their own. */
 export class Site {
@@ -77,17 +83,21 @@ export class Site {
   readonly broker: Broker;
   readonly agents: { readonly source: AgentProcess; readonly target: AgentProcess };
   readonly mover: AppVm;
+  readonly resident: AppVm;
   readonly route: RouteFollower;
   /** The target's. */
   readonly disk: LimitedDisk;
   readonly #stop = new AbortController();
 
-  private constructor(parts: Pick<Site, 'options' | 'database' | 'broker' | 'agents' | 'mover' | 'disk'>) {
+  private constructor(
+    parts: Pick<Site, 'options' | 'database' | 'broker' | 'agents' | 'mover' | 'resident' | 'disk'>,
+  ) {
     this.options = parts.options;
     this.database = parts.database;
     this.broker = parts.broker;
     this.agents = parts.agents;
     this.mover = parts.mover;
+    this.resident = parts.resident;
     this.disk = parts.disk;
     this.route = new RouteFollower({
       broker: this.broker,
@@ -105,12 +115,12 @@ export class Site {
     onStage(starting);
     const agentOf = (server: DatabaseServer) =>
       AgentProcess.start({
-        ...{ owned, nats, server, vms: Object.values(vms) },
+        ...{ owned, nats, server, vms: tablesOf(options).map(({ vm }) => vm) },
         ...(options.agentLogLevel === undefined ? {} : { logLevel: options.agentLogLevel }),
         ...(options.agentSettings === undefined ? {} : { settings: options.agentSettings }),
       });
     const [source, target] = [database.server(replicas.source), database.server(replicas.target)];
-    const [broker, ofSource, ofTarget, mover] = await Promise.all([
+    const [broker, ofSource, ofTarget, mover, resident] = await Promise.all([
       connectBroker({
         url: nats.url,
         prefix: 'forewarm',
@@ -120,9 +130,9 @@ export class Site {
       }),
       agentOf(source),
       agentOf(target),
-      startVm(options, vms.mover, source),
-      startVm(options, vms.stayer, source),
-      startVm(options, vms.resident, target),
+      startVm(options, source, moverLoad(options)),
+      startVm(options, target, residentLoad(options)),
+      startVm(options, source, { vm: vms.stayer, clientCount: 2, maxTps: neighbourTps }),
     ]);
     const agents = { source: ofSource, target: ofTarget };
     await Promise.all([agents.source.answering(broker), agents.target.answering(broker)]);
@@ -132,9 +142,14 @@ export class Site {
       pids: pidsOf(target),
       dir: target.dataDir,
     });
-    const site = new Site({ options, database, broker, agents, mover, disk });
+    const site = new Site({ options, database, broker, agents, mover, resident, disk });
     await site.route.start(replicas.source);
     return site;
+  }
+
+  /** Lets one of the other VMs read at a server until the caller stops it. */
+  startVm(server: DatabaseServer, load: VmLoad): Promise<AppVm> {
+    return startVm(this.options, server, load);
   }
 
   get source(): DatabaseServer {
@@ -189,28 +204,53 @@ function startServers(options: SiteOptions): Promise<Database> {
   const { owned, engine, poolMb } = options;
   return databaseKinds[engine].start({
     ...{ owned, poolMb, replicas: Object.values(replicas) },
-    tables: Object.values(vms).map((vm) => ({ vm, name: tableOf(vm), sizeMb: sizeOf(options, vm) })),
+    tables: tablesOf(options),
   });
 }
 
-function sizeOf({ tableMb, neighbourTableMb }: SiteOptions, vm: string): number {
-  return vm === vms.mover ? tableMb : neighbourTableMb;
+/** Each VM's table, in MB of 2^20 bytes. */
+function tablesOf({ tableMb, neighbourTableMb, others = [] }: SiteOptions) {
+  return [
+    { vm: vms.mover, tableMb },
+    { vm: vms.stayer, tableMb: neighbourTableMb },
+    { vm: vms.resident, tableMb: neighbourTableMb },
+    ...others,
+  ].map((one) => ({ vm: one.vm, name: tableOf(one.vm), sizeMb: one.tableMb }));
 }
 
-function startVm(options: SiteOptions, vm: string, server: DatabaseServer): Promise<AppVm> {
-  const { engine, seed, clientCount, hotShare, hotPlace } = options;
-  const moves = vm === vms.mover;
+/** How a VM reads its table. */
+export interface VmLoad extends Pick<LoadShape, 'hotShare' | 'hotPlace'> {
+  readonly vm: string;
+  readonly clientCount: number;
+  /** As fast as it goes without it. */
+  readonly maxTps?: number;
+}
+
+function moverLoad({ clientCount, hotShare, hotPlace }: SiteOptions): VmLoad {
+  return {
+    ...{ vm: vms.mover, clientCount },
+    ...(hotShare === undefined ? {} : { hotShare }),
+    ...(hotPlace === undefined ? {} : { hotPlace }),
+  };
+}
+
+function residentLoad({ residentHotShare: hotShare }: SiteOptions): VmLoad {
+  return {
+    ...{ vm: vms.resident, clientCount: 2, maxTps: neighbourTps },
+    ...(hotShare === undefined ? {} : { hotShare }),
+  };
+}
+
+function startVm(options: SiteOptions, server: DatabaseServer, load: VmLoad): Promise<AppVm> {
+  const { vm, clientCount, maxTps, ...shape } = load;
+  const { sizeMb = 0 } = tablesOf(options).find((table) => table.vm === vm) ?? {};
   return startAppVm(options.owned, {
-    vm,
-    dsn: server.url,
-    table: tableOf(vm),
+    ...{ vm, dsn: server.url, table: tableOf(vm), clientCount },
     shape: {
-      rowCount: databaseKinds[engine].rowsForTable(sizeOf(options, vm)),
-      seed: seed + Number(vm.slice(3)) - 1,
-      ...(moves && hotShare !== undefined ? { hotShare } : {}),
-      ...(moves && hotPlace !== undefined ? { hotPlace } : {}),
+      rowCount: databaseKinds[options.engine].rowsForTable(sizeMb),
+      seed: options.seed + Number(vm.slice(3)) - 1,
+      ...shape,
     },
-    clientCount: moves ? clientCount : 2,
-    ...(moves ? {} : { maxTps: neighbourTps }),
+    ...(maxTps === undefined ? {} : { maxTps }),
   });
 }

@@ -74,6 +74,7 @@ export function describeSetting({ document, device, database }: Experiment): str
 const deviceNames = {
   gp3: '125 MB/s and 3,000 operations/s',
   hdd: '100 MB/s and 200 operations/s',
+  even: '100 MB/s',
   none: 'nothing',
 } as const;
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { showSpread } from '../../../src/bench/goals.ts';
 import { benchSettings } from '../../../src/bench/postgres.ts';
-import { goalsOf, readyStepsOf, showSpread } from '../../../src/bench/postgres-figures.ts';
+import { goalsOf } from '../../../src/bench/postgres-figures.ts';
+import { readyStepsOf } from '../../../src/bench/ready-steps.ts';
 import { medianInterval, type SourceCost } from '../../../src/bench/source-cost.ts';
 import { armRun, experimentOf } from '../lab/experiments.ts';
 

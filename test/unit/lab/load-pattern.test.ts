@@ -63,6 +63,15 @@ describe('LoadPattern', () => {
     expect(sorted[0]).toBeGreaterThan(10 * (sorted.at(-1) ?? 0));
   });
 
+  test('a hot part in the middle has cold rows on both sides', () => {
+    const pattern = new LoadPattern({ ...shape, hotPlace: 'middle', hotShare: 0.25 });
+    const ranges = [...rangesRead(pattern, 100_000, rangeRowCount).keys()].sort((a, b) => a - b);
+    const rangeCount = Math.floor(shape.rowCount / rangeRowCount);
+    expect(ranges).toHaveLength(pattern.hotRangeCount);
+    expect(ranges[0]).toBe(Math.round(0.4 * (rangeCount - pattern.hotRangeCount)));
+    expect(ranges.at(-1)! - ranges[0]!).toBe(ranges.length - 1);
+  });
+
   test('a shift replaces that share of the hot ranges', () => {
     const pattern = new LoadPattern({ ...shape, skew: 0 });
     const before = rangesRead(pattern, 50_000, rangeRowCount);

@@ -1,0 +1,61 @@
+import type { ArmName, ArmRun } from '../lab/experiment/result.ts';
+import { median } from '../lab/experiment/run-experiment.ts';
+
+/** A figure to reach: its median and spread over the repetitions, and whether it was met. */
+export interface Goal {
+  readonly figure: string;
+  readonly limit: string;
+  readonly values: readonly number[];
+  readonly median: number;
+  /** `unclear`: the machine was too restless to tell. */
+  readonly met: 'yes' | 'no' | 'unclear';
+  /** How a value is shown. */
+  readonly unit: 'ratio' | 'percent' | 'blocks';
+}
+
+export interface GoalOptions {
+  /** Least and most, both included. */
+  readonly limit: readonly [number, number];
+  /** One a repetition. */
+  readonly values: readonly number[];
+  readonly unit?: Goal['unit'];
+  /** Between what the median lies for certain, where that is known. */
+  readonly between?: readonly [number, number];
+  /** It is met only where each repetition is inside of the limit. */
+  readonly always?: boolean;
+}
+
+export function goal(figure: string, by: GoalOptions): Goal {
+  const { limit, values, unit = 'ratio' } = by;
+  const [least, most] = limit;
+  const middle = median(values);
+  const bound = Number.isFinite(most) ? `≤ ${showValue(most, unit)}` : `≥ ${showValue(least, unit)}`;
+  const inside = (value: number) => value >= least && value <= most;
+  const [low, high] = by.between ?? [middle, middle];
+  const reached = by.always === true ? values.every(inside) : inside(middle);
+  const met = inside(low) !== inside(high) ? 'unclear' : reached ? 'yes' : 'no';
+  return { figure, limit: bound, values, median: middle, met, unit };
+}
+
+export function armOf(runs: readonly ArmRun[], name: ArmName): readonly ArmRun[] {
+  return runs.filter(({ figures }) => figures.name === name);
+}
+
+/** A figure of each move with Forewarm by that of the always-warm move of the same repetition. */
+export function besideAlwaysWarm(runs: readonly ArmRun[], of: (run: ArmRun) => number): readonly number[] {
+  const warm = armOf(runs, 'warm');
+  return armOf(runs, 'forewarm').map(
+    (run, i) => of(run) / (warm[i] === undefined ? Number.NaN : of(warm[i])),
+  );
+}
+
+export function showValue(value: number, unit: Goal['unit']): string {
+  if (unit === 'blocks') return String(Math.round(value));
+  return unit === 'percent' ? `${(value * 100).toFixed(1)} %` : value.toFixed(2);
+}
+
+/** Median, then the least and the greatest of the repetitions. */
+export function showSpread({ values, median: middle, unit }: Goal): string {
+  const range = `${showValue(Math.min(...values), unit)} to ${showValue(Math.max(...values), unit)}`;
+  return `${showValue(middle, unit)} (${range})`;
+}
