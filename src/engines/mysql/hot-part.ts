@@ -26,8 +26,13 @@ const mostOver = 1.5;
 const alone = 0.2;
 /** Where the others make up less than this part of what the source holds, those that are by themselves are wanted too. */
 const mostJoined = 0.6;
-/** On either side of what was found, for places are estimates: as a part of the stretch, and of the index. */
-const margin = { ofStretch: 0.2, ofIndex: 0.01 };
+/**
+ * On either side of what was found, for places are estimates: a part of the index and pages, the fewer of which an
+ * estimate has seen the less it is worth; at most a part of the stretch itself.
+ */
+const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1 };
+/** Part of an index from which on a stretch is long: a shorter one may be a few pages by themselves. */
+const longStretch = 0.02;
 
 /** True where only a survey could tell which pages are wanted. */
 export const isPartly = (count: number, size: number): boolean =>
@@ -138,7 +143,8 @@ function widened(cells: readonly Cell[], size: number): BlockRanges {
   }
   return rangesOf(
     runs.map(({ from, to }) => {
-      const more = Math.min((to - from) * margin.ofStretch, margin.ofIndex);
+      const ofStretch = to - from < longStretch ? margin.ofShort : margin.ofLong;
+      const more = Math.min((to - from) * ofStretch, margin.ofIndex + margin.pages / size);
       const start = Math.max(0, Math.floor((from - more) * size));
       return [start, Math.min(size, Math.ceil((to + more) * size)) - start, 1] as const;
     }),
