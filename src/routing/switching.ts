@@ -1,6 +1,7 @@
 import { systemClock } from '../lib/clock.ts';
 import { within } from '../lib/within.ts';
 import { unlessAborted } from './bounds.ts';
+import type { Verdict } from './catch-up.ts';
 import type { Checkouts } from './checkouts.ts';
 import { Comparison } from './comparison.ts';
 import type { Driver } from './driver.ts';
@@ -43,7 +44,7 @@ export class Switching<C extends object> {
   #next: Tenure<C> | undefined;
   /** Connections came free at the old replica that nobody has looked at since. */
   #unseen = false;
-  #looking = false;
+  #looking: Promise<void> | undefined;
 
   constructor(context: SwitchContext<C>, plan: SwitchPlan<C>) {
     this.#context = context;
@@ -82,6 +83,8 @@ export class Switching<C extends object> {
     const { drainMs } = this.#context.settings;
     await Promise.race([drained, systemClock.sleep(drainMs, gone.signal)]);
     if (!gone.signal.aborted) await this.#cutOff(drained);
+    // The last one that was released is still looked at.
+    while (this.#looking !== undefined) await this.#looking;
     this.#comparison.close();
     this.#happen('drained');
   }
@@ -103,7 +106,7 @@ export class Switching<C extends object> {
   oldFreed(): void {
     if (this.#phase !== 'post' || !this.#comparison.isOn) return;
     this.#unseen = true;
-    if (!this.#looking) void this.#lookAgain();
+    if (this.#looking === undefined) this.#look();
   }
 
   async #prepare(signal: AbortSignal): Promise<Tenure<C>> {
@@ -169,22 +172,31 @@ export class Switching<C extends object> {
     }
   }
 
-  async #lookAgain(): Promise<void> {
-    this.#looking = true;
+  #look(): void {
     const release = this.#hold();
+    this.#looking = this.#untilAllIsShown().finally(() => {
+      this.#looking = undefined;
+      // One more may have been released since the last answer.
+      if (this.#unseen) this.#look();
+      release();
+    });
+  }
+
+  async #untilAllIsShown(): Promise<void> {
+    const { settings, checkouts } = this.#context;
     try {
-      while (this.#unseen && this.#comparison.isOn && this.#phase === 'post') {
+      while (this.#unseen) {
         this.#unseen = false;
-        const leftMs = this.#context.settings.holdMs - this.#context.checkouts.heldMs;
-        if (leftMs <= 0) return;
-        const verdict = await this.#comparison.make(leftMs);
+        if (!this.#comparison.isOn || this.#phase !== 'post') return;
+        const leftMs = settings.holdMs - checkouts.heldMs;
+        const verdict: Verdict =
+          leftMs > 0
+            ? await this.#comparison.make(leftMs)
+            : { is: 'behind', why: `checkouts were held for ${settings.holdMs} ms` };
         if (verdict.is !== 'caught up') this.#comparison.lacks(verdict);
       }
     } catch {
       // The new replica does not answer: its next checkout says so, and is served elsewhere.
-    } finally {
-      release();
-      this.#looking = false;
     }
   }
 
