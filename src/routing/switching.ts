@@ -1,7 +1,6 @@
 import { systemClock } from '../lib/clock.ts';
 import { within } from '../lib/within.ts';
 import { unlessAborted } from './bounds.ts';
-import type { Verdict } from './catch-up.ts';
 import type { Checkouts } from './checkouts.ts';
 import { Comparison } from './comparison.ts';
 import type { Driver } from './driver.ts';
@@ -42,8 +41,8 @@ export class Switching<C extends object> {
   #prepared = 0;
   #cut = 0;
   #next: Tenure<C> | undefined;
-  /** Connections came free at the old replica that nobody has looked at since. */
-  #unseen = false;
+  /** Lifts the barrier behind connections that came free at the old replica and were not looked at since. */
+  #lift: (() => void) | undefined;
   #looking: Promise<void> | undefined;
 
   constructor(context: SwitchContext<C>, plan: SwitchPlan<C>) {
@@ -101,11 +100,11 @@ export class Switching<C extends object> {
 
   /**
    * A connection of the old replica was released after the swap: what its user saw there last must be visible
-   * at the new one before anybody gets a connection to it. Holds checkouts at once, and not for long.
+   * at the new one before anybody who comes later gets a connection to it. They wait from now on, not for long.
    */
   oldFreed(): void {
     if (this.#phase !== 'post' || !this.#comparison.isOn) return;
-    this.#unseen = true;
+    this.#lift ??= this.#held(this.#context.checkouts.barrier());
     if (this.#looking === undefined) this.#look();
   }
 
@@ -145,7 +144,7 @@ export class Switching<C extends object> {
     const endMs = systemClock.monotonicMs() + (settings.catchUp?.waitMs ?? 0);
     for (;;) {
       this.#happen('prepared');
-      const release = this.#hold();
+      const release = this.#held(checkouts.hold());
       try {
         const verdict = await this.#comparison.make(settings.holdMs, signal);
         signal.throwIfAborted();
@@ -173,30 +172,25 @@ export class Switching<C extends object> {
   }
 
   #look(): void {
-    const release = this.#hold();
     this.#looking = this.#untilAllIsShown().finally(() => {
       this.#looking = undefined;
       // One more may have been released since the last answer.
-      if (this.#unseen) this.#look();
-      release();
+      if (this.#lift !== undefined) this.#look();
     });
   }
 
   async #untilAllIsShown(): Promise<void> {
-    const { settings, checkouts } = this.#context;
-    try {
-      while (this.#unseen) {
-        this.#unseen = false;
-        if (!this.#comparison.isOn || this.#phase !== 'post') return;
-        const leftMs = settings.holdMs - checkouts.heldMs;
-        const verdict: Verdict =
-          leftMs > 0
-            ? await this.#comparison.make(leftMs)
-            : { is: 'behind', why: `checkouts were held for ${settings.holdMs} ms` };
+    while (this.#lift !== undefined) {
+      const lift = this.#lift;
+      this.#lift = undefined;
+      try {
+        const verdict = await this.#comparison.make(this.#context.settings.holdMs);
         if (verdict.is !== 'caught up') this.#comparison.lacks(verdict);
+      } catch {
+        // The new replica does not answer: its next checkout says so, and is served elsewhere.
+      } finally {
+        lift();
       }
-    } catch {
-      // The new replica does not answer: its next checkout says so, and is served elsewhere.
     }
   }
 
@@ -217,12 +211,14 @@ export class Switching<C extends object> {
     await within('cutting off', drained, { ms: afterCutMs }).catch(() => {});
   }
 
-  #hold(): () => void {
-    const { checkouts, report } = this.#context;
-    const release = checkouts.hold();
+  /** Counts how long checkouts were held. */
+  #held(lift: () => void): () => void {
+    const startMs = systemClock.monotonicMs();
+    let isOver = false;
     return () => {
-      report.held(checkouts.heldMs);
-      release();
+      if (!isOver) this.#context.report.held(systemClock.monotonicMs() - startMs);
+      isOver = true;
+      lift();
     };
   }
 
