@@ -3,10 +3,11 @@ import { blockCount } from '../planning/block-ranges.ts';
 import { atLeast } from '../planning/range-cuts.ts';
 import type { WorkSet } from '../planning/work-set.ts';
 import type { SourceAnswer } from './ask-source.ts';
+import type { MigrationRun } from './migration-run.ts';
 import type { Situation } from './warming-round.ts';
 
 /** The record's figures of what the source told. */
-export function describeWorkSet({ workSet, origin }: SourceAnswer): Pick<MigrationRecord, 'workSet'> {
+function describeWorkSet({ workSet, origin }: SourceAnswer): Pick<MigrationRecord, 'workSet'> {
   let blocks = 0;
   let osBlocks = 0;
   for (const { ranges } of workSet.relations) {
@@ -37,7 +38,7 @@ function countRelations(workSet: WorkSet): number {
 }
 
 /** The record's figures of a plan, as measured before it was carried out. */
-export function describePlan(
+function describePlan(
   { plan, budget }: Situation,
   blockBytes: number,
 ): Pick<MigrationRecord, 'plan' | 'strategy' | 'strategyReason' | 'relations'> {
@@ -67,4 +68,24 @@ export function describePlan(
       ...(relation.reason === undefined ? {} : { reason: relation.reason }),
     })),
   };
+}
+
+/** Writes what a round measured and plans into the record. */
+export function recordRound(run: MigrationRun, answer: SourceAnswer, situation: Situation): void {
+  const { watch } = run.parts;
+  const { plan, state, workSet } = run.record;
+  const first = plan === undefined || state === 'warming';
+  // The source is back: what was planned by its profile is planned anew.
+  const back = workSet?.origin === 'profile' && answer.origin === 'agent';
+  run.update({
+    ...describeWorkSet(answer),
+    // The plan that a reader wants to see is the one that made it ready, not the hold's small ones.
+    ...(first && situation.segments.length > 0 ? describePlan(situation, answer.workSet.blockBytes) : {}),
+    ...(plan === undefined || back ? describePlan(situation, answer.workSet.blockBytes) : {}),
+    residency: Math.round(situation.residency * 10_000) / 10_000,
+    means: watch.identity?.means ?? 'unknown',
+    ...(watch.health?.lagMs == null ? {} : { lagMs: watch.health.lagMs }),
+    ...(back ? { reason: `the agent of ${run.record.source} answers again` } : {}),
+    ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+  });
 }

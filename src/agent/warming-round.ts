@@ -92,18 +92,35 @@ function coldHeld(matches: readonly RelationMatch[], pool: PoolState): number {
   return blocks;
 }
 
+/** What the target holds of one relation once the round's reading is done: what it held, and at heat 1 what was read. */
+function heldAfterReading({ pool, segments }: Situation, key: string): BlockRanges {
+  const before = atLeast(pool.resident.get(key) ?? emptyRanges, 1);
+  return segments
+    .filter((segment) => segment.key === key && segment.tier === 'pool')
+    .reduce((sum, segment) => union(sum, withHeat(segment.ranges, 1)), before);
+}
+
 /** Carries the source's heat over to what the target holds now; reads nothing. */
 export async function carryHeat(situation: Situation, engine: Engine, signal: AbortSignal): Promise<void> {
   for (const { wanted, verdict, local } of situation.matches) {
     if (verdict !== 'blocks' || local === undefined) continue;
-    const key = relationKey(local);
-    const before = atLeast(situation.pool.resident.get(key) ?? emptyRanges, 1);
-    const read = situation.segments
-      .filter((segment) => segment.key === relationKey(wanted) && segment.tier === 'pool')
-      .reduce((sum, segment) => union(sum, withHeat(segment.ranges, 1)), emptyRanges);
-    for (const { spans } of heatPasses(wanted.ranges, union(before, read))) {
+    const held = heldAfterReading(situation, relationKey(local));
+    for (const { spans } of heatPasses(wanted.ranges, held)) {
       if (signal.aborted) return;
       await engine.raiseHeat(local, spans, signal);
     }
   }
+}
+
+/** The heat at which a round that was brought to its end left the work set's blocks, by `relationKey`. */
+export function heatsLeft(situation: Situation): ReadonlyMap<string, BlockRanges> {
+  const heats = new Map<string, BlockRanges>();
+  for (const { wanted, verdict, local } of situation.matches) {
+    if (local === undefined) continue;
+    const key = relationKey(local);
+    const held = heldAfterReading(situation, key);
+    const carried = (want: number, heat: number) => (want < 0 || heat < 1 ? -1 : Math.max(want, heat));
+    heats.set(key, verdict === 'blocks' ? combine(wanted.ranges, held, carried) : held);
+  }
+  return heats;
 }

@@ -19,9 +19,13 @@ export interface DeviceLearning {
 const windowMs = 250;
 /** A model that was learned from so many samples earlier need not be tried out at the start. */
 const trustedWeight = 6;
-/** How much dearer a place gone to is taken to be: in the first windows, then in every eighth. */
+/** How much dearer a place gone to is taken to be in the first windows. */
 const firstFactors: readonly number[] = [1, 8];
-const laterFactor = 2;
+/**
+ * The same in every eighth window after them. Of what does not hold reads up only an upper bound is known,
+ * so the cut goes there: to wide gaps where places hold it up, to narrow ones where bytes do.
+ */
+const laterFactors = { places: 2, bytes: 0.6 };
 const laterEvery = 8;
 
 const nothing: ReadSample = { operations: 0, bytes: 0, ms: 0 };
@@ -40,10 +44,16 @@ export function stepDivisor({ model, windows }: DeviceLearning): number {
 /** The cost by which the next step is cut: the believed one, or a variation of it. */
 export function cuttingCost({ model, windows }: DeviceLearning): DeviceCost {
   const trusted = model.prior.weight >= trustedWeight;
-  const later = windows % laterEvery === laterEvery - 1 ? laterFactor : 1;
+  const later = windows % laterEvery === laterEvery - 1 ? laterFactors[heldUpBy(model)] : 1;
   const factor = trusted ? later : (firstFactors[windows] ?? later);
   const { operationMs, byteMs, rule } = model;
   return { operationMs: operationMs * factor, byteMs, rule };
+}
+
+/** What held up the newest window more, as it is believed. */
+function heldUpBy({ samples, operationMs, byteMs }: CostModel): keyof typeof laterFactors {
+  const newest = samples.at(-1) ?? nothing;
+  return newest.operations * operationMs >= newest.bytes * byteMs ? 'places' : 'bytes';
 }
 
 /** Takes in one step and the disk time that it took; what is read a second time out of the OS cache does not count. */

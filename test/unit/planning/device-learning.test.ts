@@ -37,6 +37,8 @@ function readFrom(device: { operationMs: number; byteMs: number }, learning: Dev
   }
 }
 
+const factor = (learning: DeviceLearning) => cuttingCost(learning).operationMs / learning.model.operationMs;
+
 describe('learning a device in windows', () => {
   it.each([
     ['hdd', { operationMs: 5, byteMs: 1e-5 }, true],
@@ -48,13 +50,22 @@ describe('learning a device in windows', () => {
     else expect(gapBlocks).toBeLessThan(8);
   });
 
-  it('varies the cut until it knows the device, and seldom then', () => {
+  it('varies the cut until it knows the device', () => {
     const unknown = startLearning(createCostModel());
-    const factor = (learning: DeviceLearning) =>
-      cuttingCost(learning).operationMs / learning.model.operationMs;
-    expect([0, 1, 2, 3, 6, 7].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1, 2]);
+    expect([0, 1, 2, 3, 6].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1]);
     const known = startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 }));
-    expect([0, 1, 2, 3, 6, 7].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1, 2]);
+    expect([0, 1, 2, 3, 6].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it.each([
+    { bound: 'places', sample: { operations: 300, bytes: 1e6, ms: 300 }, wide: true },
+    { bound: 'bytes', sample: { operations: 3, bytes: 3e7, ms: 300 }, wide: false },
+  ])('then seldom, away from what holds reads up: $bound', ({ sample, wide }) => {
+    const known = createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 });
+    const at = (windows: number) => factor({ ...startLearning({ ...known, samples: [sample] }), windows });
+    expect([8, 9, 14].map(at)).toEqual([1, 1, 1]);
+    if (wide) expect(at(15)).toBeGreaterThan(1);
+    else expect(at(15)).toBeLessThan(1);
   });
 
   it('has small steps cut until it knows the device', () => {

@@ -1,0 +1,77 @@
+import { systemClock } from '../lib/clock.ts';
+import { emptyRanges, union } from '../planning/block-ranges.ts';
+import { estimateMs } from '../planning/cost-model.ts';
+import { withHeat } from '../planning/range-cuts.ts';
+import type { SourceAnswer } from './ask-source.ts';
+import type { MigrationRun } from './migration-run.ts';
+import { readPlan } from './read-plan.ts';
+import type { ReadingFigures } from './reading-figures.ts';
+import type { Place } from './target-share.ts';
+import { carryHeat, type RoundContext, type Situation } from './warming-round.ts';
+
+/** Long enough for a source to walk its pool and to answer. */
+const nearEndMs = 500;
+
+/** One round of a migration: what was measured, and by what it is read. */
+export interface Round {
+  readonly situation: Situation;
+  readonly context: RoundContext;
+  readonly figures: ReadingFigures;
+  readonly place: Place;
+  /** Called when little is left to read, perhaps more than once. */
+  readonly onNearEnd: () => void;
+}
+
+/** Reads what the plan has left, then, once ready is said, carries the heat over if all of it was read. */
+export async function readRound(
+  run: MigrationRun,
+  { workSet: { blockBytes } }: SourceAnswer,
+  round: Round,
+  stop: AbortSignal,
+): Promise<void> {
+  const { config, engine, device, watch } = run.parts;
+  const { situation, context, figures, place, onNearEnd } = round;
+  figures.startRound(situation, blockBytes);
+  const startedMs = systemClock.monotonicMs();
+  const endWarming = watch.warming();
+  const markArrival = () => place.arrive();
+  run.arrived.addEventListener('abort', markArrival, { once: true });
+  if (run.arrived.aborted) markArrival();
+  try {
+    const complete = await readPlan(
+      situation.segments,
+      {
+        ...{ engine, device, watch, place, blockBytes },
+        stepBytes: config.warm.chunkBytes,
+        connections: config.warm.connections,
+        maxLagMs: config.warm.maxLagMs,
+        deadlineMs: context.deadlineMs(),
+        arrived: () => run.arrived.aborted,
+        onStep: (report) => {
+          if (figures.step(report)) run.progress(figures.progress);
+          const { bytesDone, bytesTotal } = figures.progress;
+          if (estimateMs(device.model, 0, bytesTotal - bytesDone) < nearEndMs) onNearEnd();
+        },
+      },
+      stop,
+    );
+    if (!complete) return;
+    for (const { key, tier, ranges } of situation.segments) {
+      if (tier === 'os')
+        context.osDone.set(key, union(context.osDone.get(key) ?? emptyRanges, withHeat(ranges, 0)));
+    }
+    // A pool that holds the blocks is ready; their order of heat follows at once.
+    const wanted = run.record.readyAt !== undefined || run.arrived.aborted;
+    if (wanted) await carryHeat(situation, engine, stop);
+  } finally {
+    endWarming();
+    run.arrived.removeEventListener('abort', markArrival);
+    figures.endRound(Math.round(systemClock.monotonicMs() - startedMs));
+    const { operationMs, byteMs } = device.model;
+    run.update({
+      warmed: figures.warmed,
+      device: { operationMs, bytesPerSecond: Math.round(1000 / byteMs) },
+    });
+    run.progress(figures.progress);
+  }
+}
