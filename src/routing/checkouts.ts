@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { Tenure } from './tenure.ts';
 
 /** How the driver's own pool treats those who wait. */
@@ -20,6 +19,8 @@ export interface CheckoutEvents<C extends object> {
 interface Waiter<C> {
   readonly settle: (error: unknown, connection?: C) => void;
   settled: boolean;
+  /** The last barrier that was there when it came. */
+  readonly barrier: number;
   /** Where a connection is being opened for it. */
   at: object | null;
   timer: NodeJS.Timeout | undefined;
@@ -36,7 +37,9 @@ export class Checkouts<C extends object> {
   readonly #waiters = new Set<Waiter<C>>();
   #tenure: Tenure<C> | undefined;
   #holds = 0;
-  #heldSinceMs = 0;
+  /** Barriers that stand, oldest first. */
+  readonly #barriers = new Set<number>();
+  #lastBarrier = 0;
   #closed = false;
 
   constructor(rules: QueueRules, events: CheckoutEvents<C>) {
@@ -58,7 +61,8 @@ export class Checkouts<C extends object> {
   /** `settle` is called once, with an error or a connection, and never before this returns. */
   take(settle: (error: unknown, connection?: C) => void): void {
     // Who waits for the pool to begin or to swap does not wait for want of connections.
-    const isFull = this.#tenure !== undefined && this.#holds === 0 && !this.#tenure.hasRoom;
+    const isHeld = this.#tenure === undefined || this.#holds > 0 || this.#barriers.size > 0;
+    const isFull = !isHeld && !this.#tenure?.hasRoom;
     const refusal = this.#closed
       ? this.#rules.closed()
       : isFull
@@ -68,7 +72,13 @@ export class Checkouts<C extends object> {
       process.nextTick(settle, refusal);
       return;
     }
-    const waiter: Waiter<C> = { settle, settled: false, at: null, timer: undefined };
+    const waiter: Waiter<C> = {
+      settle,
+      settled: false,
+      barrier: this.#lastBarrier,
+      at: null,
+      timer: undefined,
+    };
     if (this.#rules.timeoutMs > 0) {
       waiter.timer = setTimeout(() => this.#settle(waiter, this.#rules.timedOut()), this.#rules.timeoutMs);
       waiter.timer.unref();
@@ -83,29 +93,38 @@ export class Checkouts<C extends object> {
     this.pump();
   }
 
-  /** Nobody gets a connection until the function that this returns is called; at most one hold counts as one. */
+  /** Nobody gets a connection until the function that this returns is called. */
   hold(): () => void {
-    if (this.#holds++ === 0) this.#heldSinceMs = performance.now();
-    let over = false;
-    return () => {
-      if (over) return;
-      over = true;
+    this.#holds += 1;
+    return this.#once(() => {
       this.#holds -= 1;
-      this.pump();
-    };
+    });
   }
 
-  /** Milliseconds that checkouts are held already. */
-  get heldMs(): number {
-    return this.#holds === 0 ? 0 : performance.now() - this.#heldSinceMs;
+  /** Who comes from now on gets no connection until the function that this returns is called. */
+  barrier(): () => void {
+    const barrier = ++this.#lastBarrier;
+    this.#barriers.add(barrier);
+    return this.#once(() => this.#barriers.delete(barrier));
+  }
+
+  #once(lift: () => void): () => void {
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      lift();
+      this.pump();
+    };
   }
 
   /** Gives connections to those who wait, while there is room. */
   pump(): void {
     const tenure = this.#tenure;
     if (tenure === undefined || this.#holds > 0 || this.#closed) return;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#barriers;
     for (const waiter of this.#waiters) {
-      if (!tenure.hasRoom) return;
+      if (!tenure.hasRoom || waiter.barrier >= oldest) return;
       if (waiter.at !== tenure) void this.#serve(waiter, tenure);
     }
   }

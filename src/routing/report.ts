@@ -68,7 +68,7 @@ export interface PoolCounters {
   readonly natsLost: number;
   readonly connectionsPrepared: number;
   readonly connectionsCut: number;
-  /** Longest time that new checkouts were held back for a swap, in milliseconds. */
+  /** Longest time that new checkouts were held back at once, in milliseconds. */
   readonly longestHoldMs: number;
 }
 

@@ -41,9 +41,9 @@ export class Switching<C extends object> {
   #prepared = 0;
   #cut = 0;
   #next: Tenure<C> | undefined;
-  /** Connections came free at the old replica that nobody has looked at since. */
-  #unseen = false;
-  #looking = false;
+  /** Lifts the barrier behind connections that came free at the old replica and were not looked at since. */
+  #lift: (() => void) | undefined;
+  #looking: Promise<void> | undefined;
 
   constructor(context: SwitchContext<C>, plan: SwitchPlan<C>) {
     this.#context = context;
@@ -82,6 +82,8 @@ export class Switching<C extends object> {
     const { drainMs } = this.#context.settings;
     await Promise.race([drained, systemClock.sleep(drainMs, gone.signal)]);
     if (!gone.signal.aborted) await this.#cutOff(drained);
+    // The last one that was released is still looked at.
+    while (this.#looking !== undefined) await this.#looking;
     this.#comparison.close();
     this.#happen('drained');
   }
@@ -98,12 +100,12 @@ export class Switching<C extends object> {
 
   /**
    * A connection of the old replica was released after the swap: what its user saw there last must be visible
-   * at the new one before anybody gets a connection to it. Holds checkouts at once, and not for long.
+   * at the new one before anybody who comes later gets a connection to it. They wait from now on, not for long.
    */
   oldFreed(): void {
     if (this.#phase !== 'post' || !this.#comparison.isOn) return;
-    this.#unseen = true;
-    if (!this.#looking) void this.#lookAgain();
+    this.#lift ??= this.#held(this.#context.checkouts.barrier());
+    if (this.#looking === undefined) this.#look();
   }
 
   async #prepare(signal: AbortSignal): Promise<Tenure<C>> {
@@ -142,7 +144,7 @@ export class Switching<C extends object> {
     const endMs = systemClock.monotonicMs() + (settings.catchUp?.waitMs ?? 0);
     for (;;) {
       this.#happen('prepared');
-      const release = this.#hold();
+      const release = this.#held(checkouts.hold());
       try {
         const verdict = await this.#comparison.make(settings.holdMs, signal);
         signal.throwIfAborted();
@@ -169,22 +171,26 @@ export class Switching<C extends object> {
     }
   }
 
-  async #lookAgain(): Promise<void> {
-    this.#looking = true;
-    const release = this.#hold();
-    try {
-      while (this.#unseen && this.#comparison.isOn && this.#phase === 'post') {
-        this.#unseen = false;
-        const leftMs = this.#context.settings.holdMs - this.#context.checkouts.heldMs;
-        if (leftMs <= 0) return;
-        const verdict = await this.#comparison.make(leftMs);
+  #look(): void {
+    this.#looking = this.#untilAllIsShown().finally(() => {
+      this.#looking = undefined;
+      // One more may have been released since the last answer.
+      if (this.#lift !== undefined) this.#look();
+    });
+  }
+
+  async #untilAllIsShown(): Promise<void> {
+    while (this.#lift !== undefined) {
+      const lift = this.#lift;
+      this.#lift = undefined;
+      try {
+        const verdict = await this.#comparison.make(this.#context.settings.holdMs);
         if (verdict.is !== 'caught up') this.#comparison.lacks(verdict);
+      } catch {
+        // The new replica does not answer: its next checkout says so, and is served elsewhere.
+      } finally {
+        lift();
       }
-    } catch {
-      // The new replica does not answer: its next checkout says so, and is served elsewhere.
-    } finally {
-      release();
-      this.#looking = false;
     }
   }
 
@@ -205,12 +211,14 @@ export class Switching<C extends object> {
     await within('cutting off', drained, { ms: afterCutMs }).catch(() => {});
   }
 
-  #hold(): () => void {
-    const { checkouts, report } = this.#context;
-    const release = checkouts.hold();
+  /** Counts how long checkouts were held. */
+  #held(lift: () => void): () => void {
+    const startMs = systemClock.monotonicMs();
+    let isOver = false;
     return () => {
-      report.held(checkouts.heldMs);
-      release();
+      if (!isOver) this.#context.report.held(systemClock.monotonicMs() - startMs);
+      isOver = true;
+      lift();
     };
   }
 

@@ -124,6 +124,24 @@ test('while it is held nobody gets anything, whoever else holds it too', async (
   expect(results).toEqual(['a']);
 });
 
+test('a barrier lets through who came before it, and holds who comes after, until the last one is lifted', async () => {
+  const { checkouts, tenure, take, results, poolOf } = setUp();
+  const release = checkouts.hold();
+  checkouts.use(tenure('a'));
+  take();
+  const [first, second] = [checkouts.barrier(), checkouts.barrier()];
+  take();
+  release();
+  expect(poolOf('a').opening).toHaveLength(1);
+  second();
+  expect(poolOf('a').opening).toHaveLength(1);
+  first();
+  expect(poolOf('a').opening).toHaveLength(2);
+  for (const opening of poolOf('a').opening) opening.resolve();
+  await settle();
+  expect(results).toEqual(['a', 'a']);
+});
+
 test('an opening that fails is told, or tried again where the pool is then', async () => {
   const hopeless = setUp();
   hopeless.checkouts.use(hopeless.tenure('a'));
