@@ -218,8 +218,12 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     const matches = await target.match(wanted);
     expect(matches.map(({ verdict }) => verdict)).toEqual(['blocks', 'blocks']);
     for (const match of matches) await warmWhole(target, localOf(match));
-    // Of the rows' few pages one may be the source's alone.
-    for (const match of matches) expect(await residencyOf(target, localOf(match))).toBeGreaterThan(0.8);
+    // How many pages the rows take is told from how many most of their pages hold: a page or two off.
+    for (const match of matches) {
+      const { sizeBlocks } = localOf(match);
+      const missing = sizeBlocks * (1 - (await residencyOf(target, localOf(match))));
+      expect(missing).toBeLessThan(Math.max(3, sizeBlocks * 0.1));
+    }
     const before = await pagesRead('db2');
     await cluster.server('db2').query(touch);
     expect((await pagesRead('db2')) - before).toBeLessThan(8);
@@ -307,8 +311,9 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
         (await cluster.server('db2').query<{ v: number }>('SELECT @@GLOBAL.innodb_old_blocks_time AS v'))[0]
           ?.v,
       );
+    // The warming before it may have called it last, for a second.
+    await expect.poll(setting, { timeout: 10_000 }).toBeGreaterThan(0);
     const before = await setting();
-    expect(before).toBeGreaterThan(0);
     const caller = await cluster.server('db2').connect({ user: 'forewarm', password: 'secret' });
     const calling = caller.query('CALL forewarm.admit_new_pages(1500)').catch(() => {});
     await expect.poll(setting, { timeout: 5_000 }).toBe(0);

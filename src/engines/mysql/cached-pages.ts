@@ -21,8 +21,8 @@ interface Row {
 interface OverflowRow {
   readonly tableName: string;
   readonly indexName: string | null;
+  readonly entries: number | string;
   readonly pages: number | string;
-  readonly pagesByEntry: number | string;
 }
 
 const hiddenKey = 'GEN_CLUST_INDEX';
@@ -71,14 +71,16 @@ export async function readCachedPages(
     }
     if (tables.some((one) => one.database === database && one.overflow)) {
       for (const { table, pages } of await readOverflow(connections, database, signal)) {
-        if (table.keyName === '') found.set(cachedKey({ ...table, overflow: true }), pages);
+        if (table.keyName !== '') continue;
+        const key = cachedKey({ ...table, overflow: true });
+        found.set(key, (found.get(key) ?? 0) + pages);
       }
     }
   }
   return found;
 }
 
-/** Cached pages of rows' indexes with the sum of their parts that an entry takes, and, under an empty `keyName`, of values outside of rows. */
+/** Cached pages of indexes by the number of their entries, and, under an empty `keyName`, of values outside of rows. */
 export async function readOverflow(
   connections: MysqlConnections,
   database: string,
@@ -92,7 +94,7 @@ export async function readOverflow(
       readonly keyName: string;
     };
     readonly pages: number;
-    readonly pagesByEntry: number;
+    readonly entries: number;
   }[]
 > {
   const { dialect } = await connections.server();
@@ -101,14 +103,14 @@ export async function readOverflow(
     [likePattern(`${encoded(database)}/`)],
     { purpose: 'walk', signal },
   );
-  return rows.map(({ tableName, indexName, pages, pagesByEntry }) => ({
+  return rows.map(({ tableName, indexName, pages, entries }) => ({
     table: {
       database,
       ...splitStoredName(decoded(tableName.slice(tableName.indexOf('/') + 1))),
       keyName: indexName ?? '',
     },
     pages: Number(pages),
-    pagesByEntry: Number(pagesByEntry),
+    entries: Number(entries),
   }));
 }
 
