@@ -213,6 +213,7 @@ test('it behaves as the pool that it stands for', async () => {
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alike'",
   );
   expect((await failed).message).toMatch(/terminating connection/);
+  await expect.poll(() => pool.totalCount).toBe(0);
   expect((await pool.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }]);
   await new Promise<void>((resolve) => {
     pool.end(() => resolve());
