@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { appendFileSync, writeSync } from 'node:fs';
 
 /** A file, or syslog where it is undefined. */
@@ -6,8 +6,7 @@ export type LogPlace = string | undefined;
 
 /**
  * Says something to the operator. stderr reaches libvirt's log only when the hook fails, so each line goes to a file
- * or to syslog too (`journalctl -t forewarm`). Never throws, never waits longer than half a second, and leaves no
- * process behind that would hold the hook's descriptors.
+ * or to syslog too (`journalctl -t forewarm`). Never throws and never waits.
  */
 export function tell(line: string, place: LogPlace): void {
   try {
@@ -16,12 +15,19 @@ export function tell(line: string, place: LogPlace): void {
     // Nobody reads it.
   }
   if (place === undefined) {
-    spawnSync('logger', ['-t', 'forewarm', '--', line], { stdio: 'ignore', timeout: 500 });
+    toSyslog(line);
     return;
   }
   try {
     appendFileSync(place, `${new Date().toISOString()} ${line}\n`);
   } catch {
-    spawnSync('logger', ['-t', 'forewarm', '--', line], { stdio: 'ignore', timeout: 500 });
+    toSyslog(line);
   }
+}
+
+/** The child may outlive the hook, and holds none of its descriptors: libvirt would wait for them. */
+function toSyslog(line: string): void {
+  const child = spawn('logger', ['-t', 'forewarm', '--', line], { stdio: 'ignore', detached: true });
+  child.on('error', () => {});
+  child.unref();
 }
