@@ -22,13 +22,16 @@ export interface Round {
   readonly onNearEnd: () => void;
 }
 
-/** Reads what the plan has left, then, once ready is said, carries the heat over if all of it was read. */
+/**
+ * Reads what the plan has left, then, once ready is said, carries the heat over if all of it was read.
+ * False when it was not, for the other migrations or the end of the agent came in between.
+ */
 export async function readRound(
   run: MigrationRun,
   { workSet: { blockBytes } }: SourceAnswer,
   round: Round,
   stop: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { config, engine, device, watch } = run.parts;
   const { situation, context, figures, place, onNearEnd } = round;
   figures.startRound(situation, blockBytes);
@@ -55,7 +58,7 @@ export async function readRound(
       },
       stop,
     );
-    if (!complete) return;
+    if (!complete) return false;
     for (const { key, tier, ranges } of situation.segments) {
       if (tier === 'os')
         context.osDone.set(key, union(context.osDone.get(key) ?? emptyRanges, withHeat(ranges, 0)));
@@ -63,6 +66,7 @@ export async function readRound(
     // A pool that holds the blocks is ready; their order of heat follows at once.
     const wanted = run.record.readyAt !== undefined || run.arrived.aborted;
     if (wanted) await carryHeat(situation, engine, stop);
+    return true;
   } finally {
     endWarming();
     run.arrived.removeEventListener('abort', markArrival);

@@ -84,9 +84,10 @@ async function rounds(
     const onNearEnd = () => {
       if (!ready) anew ??= askAnew();
     };
+    let complete = true;
     if (left) {
       const round = { situation, context, figures, place, onNearEnd };
-      await untilReachable(() => readRound(run, answer, round, stop), run, stop);
+      complete = await untilReachable(() => readRound(run, answer, round, stop), run, stop);
     } else {
       await untilReachable(() => carryHeat(situation, engine, stop), run, stop);
     }
@@ -95,6 +96,8 @@ async function rounds(
       await systemClock.sleep(provisionalPauseMs, stop);
       continue;
     }
+    // The pool is shared anew: what was not read yet is planned again, also after an arrival.
+    if (!complete) continue;
     if (!ready && left && eager > 0) {
       eager -= 1;
       answer = (await anew) ?? answer;
