@@ -75,7 +75,7 @@ describe("the target's agent is killed and started again", () => {
   });
 
   it('while warming: what is resident is not read again', async () => {
-    world.holdWarming(4);
+    world.holdWarming(16);
     const one = await world.announce();
     await world.reached(one, 'warming');
     await world.warmingStands();
