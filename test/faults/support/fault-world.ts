@@ -301,6 +301,15 @@ export class FaultWorld {
     await eventually('the warming to stand still', async () => this.databaseProxy.heldCount > 0);
   }
 
+  /** Lets a warming that is held go on by single statements; it stands when the target holds as many blocks. */
+  async warmingReaches(blocks: number): Promise<void> {
+    await this.warmingStands();
+    while ((await this.residentBlocks()) < blocks) {
+      this.databaseProxy.step();
+      await this.warmingStands();
+    }
+  }
+
   /** Messages that were handed to a replica's agent, and not acknowledged yet. */
   async unacknowledged(replica: string): Promise<number> {
     const manager = await this.#nats.jetstreamManager();

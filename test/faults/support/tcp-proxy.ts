@@ -59,10 +59,15 @@ export class TcpProxy {
     this.#gate = { marker, passes };
   }
 
+  /** Lets what waits at the gate through; what follows is held. */
+  step(): void {
+    for (const go of this.#held.splice(0)) go();
+  }
+
   /** Opens the gate; what waited goes on. */
   release(): void {
     this.#gate = null;
-    for (const go of this.#held.splice(0)) go();
+    this.step();
   }
 
   /** From now on every connection is half open, those that are there and new ones. */
