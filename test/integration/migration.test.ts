@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
-import { onPostgres, poolOf, RealAgents, setupSql } from './real-agents.ts';
+import { setupSql } from './postgres-engines.ts';
+import { onPostgres, poolOf, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** A whole migration on a real cluster, its effect measured apart from Forewarm. */

@@ -1,21 +1,23 @@
-import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, LocalRelation, RelationMatch } from '../../src/engines/engine.ts';
-import { createPostgresEngine } from '../../src/engines/postgres/engine.ts';
-import { dropOsCache } from '../../src/lab/os-cache.ts';
+import type { Engine } from '../../src/engines/engine.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { ForewarmError } from '../../src/lib/errors.ts';
-import { silentLogger } from '../../src/lib/logger.ts';
-import type { ProfileRelation } from '../../src/messages/profile.ts';
-import { blockCount, blocksByHeat, emptyRanges } from '../../src/planning/block-ranges.ts';
-import { relationKey, type WorkSet, type WorkSetRelation } from '../../src/planning/work-set.ts';
+import { blockCount, emptyRanges } from '../../src/planning/block-ranges.ts';
+import type { WorkSetRelation } from '../../src/planning/work-set.ts';
+import {
+  codeOf,
+  engineAt,
+  engineBy,
+  major,
+  matchOne,
+  profiled,
+  quiet,
+  residentAt,
+  restartCold,
+  setupSql,
+} from './postgres-engines.ts';
 
-const setup = readFileSync(new URL('../../sql/postgres/setup.sql', import.meta.url), 'utf8');
-const major = Number(process.env['TEST_PG_MAJOR'] ?? 18);
-/** Vacuum at the primary would bring blocks into the standbys' pools while tests count them. */
-const quiet = { autovacuum: 'off' };
 const odd = 'Größe "x"; drop';
 
 const owned = new OwnedProcesses({ handleSignals: false });
@@ -24,7 +26,7 @@ let db1: Engine;
 let db2: Engine;
 
 async function load(client: pg.Client): Promise<void> {
-  await client.query(setup);
+  await client.query(setupSql);
   await client.query(`
     CREATE TABLE big (id int PRIMARY KEY, pad text);
     INSERT INTO big SELECT g, repeat('x', 400) FROM generate_series(1, 60000) g;
@@ -43,56 +45,12 @@ async function load(client: pg.Client): Promise<void> {
     CREATE UNLOGGED TABLE fleeting AS SELECT * FROM big WHERE id <= 10;`);
 }
 
-function engineOn(name: string, options: { role?: string; databases?: string[] } = {}): Engine {
-  const url = cluster.server(name).url({ role: options.role ?? 'forewarm' });
-  const databases = options.databases ?? [];
-  return createPostgresEngine({
-    replica: name,
-    url,
-    databases,
-    vms: [],
-    statementTimeoutMs: 10_000,
-    logger: silentLogger,
-  });
-}
-
-function profiled(name: string, more: Partial<ProfileRelation> = {}): ProfileRelation {
-  return { database: 'app', schema: 'public', name, kind: 'table', weight: 1, share: 0.1, ...more };
-}
-
-async function matchOne(engine: Engine, workSet: WorkSet, name: string): Promise<RelationMatch> {
-  const match = (await engine.match(workSet)).find(
-    ({ wanted }) => wanted.name === name && wanted.fork === 'main',
-  );
-  if (match === undefined) throw new Error(`${name} is not in the work set`);
-  return match;
-}
-
-async function residentAt(engine: Engine, relation: LocalRelation) {
-  const { resident } = await engine.poolState([relation]);
-  return resident.get(relationKey(relation))!;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => 'none',
-    (error: unknown) => (error instanceof ForewarmError ? error.code : String(error)),
-  );
-}
-
-/** Pools without our tables: a standby that starts would replay into its pool what no restart point covers. */
-async function restartCold(): Promise<void> {
-  await cluster.primary.query('CHECKPOINT');
-  await cluster.waitForReplay();
-  for (const server of cluster.replicas) {
-    await server.query('CHECKPOINT');
-    await server.restart();
-  }
-}
+const engineOn = (name: string, options: Parameters<typeof engineAt>[1] = {}) =>
+  engineAt(cluster.server(name), options);
 
 beforeAll(async () => {
   cluster = await startPostgresCluster({ owned, replicas: ['db1', 'db2'], major, settings: quiet, load });
-  await restartCold();
+  await restartCold(cluster);
   db1 = engineOn('db1');
   db2 = engineOn('db2');
 });
@@ -333,7 +291,7 @@ describe('without what it needs', () => {
       { database: 'bare' },
     );
     await cluster.primary.query('VACUUM wide', [], { database: 'bare' });
-    await restartCold();
+    await restartCold(cluster);
   });
 
   it('reads exact blocks of a table by TID ranges, which stay, and a whole index', async () => {
@@ -405,14 +363,7 @@ describe('without what it needs', () => {
 
   it('says what is wrong with a role, a database or an address, and never the URL', async () => {
     const unknownRole = engineOn('db1', { role: 'nonesuch' });
-    const down = createPostgresEngine({
-      replica: 'db9',
-      url: 'postgres://forewarm:hush@127.0.0.1:9/app',
-      databases: [],
-      vms: [],
-      statementTimeoutMs: 2_000,
-      logger: silentLogger,
-    });
+    const down = engineBy('db9', 'postgres://forewarm:hush@127.0.0.1:9/app');
     expect(await codeOf(unknownRole.identify())).toBe('database_denied');
     expect(await codeOf(down.identify())).toBe('database_unreachable');
     expect(JSON.stringify(await down.check())).not.toContain('hush');
@@ -448,130 +399,5 @@ describe('interruptions', () => {
     expect((await db2.identify()).replica).toBe(true);
     const { freeBlocks, poolBlocks } = await db2.poolState([]);
     expect(freeBlocks).toBeGreaterThan(poolBlocks / 2);
-  });
-});
-
-describe('a logical replica', () => {
-  it('is another cluster: relations match by name, TOAST by its table', async () => {
-    const schema = `CREATE TABLE fat (id int PRIMARY KEY, body text);
-      ALTER TABLE fat ALTER body SET STORAGE EXTERNAL`;
-    const rows = 'INSERT INTO fat SELECT g, repeat(md5(g::text), 300) FROM generate_series(1, 100) g';
-    const other = await startPostgresCluster({
-      owned,
-      replicas: [],
-      major,
-      settings: { wal_level: 'logical' },
-      load: async (client) => {
-        await client.query(setup);
-        await client.query(`CREATE SEQUENCE shifts_oids; ${schema}; ${rows}`);
-      },
-    });
-    const logical = await other.startLogicalReplica('db3', { schema });
-    await logical.query(setup);
-    const engines = [other.primary, logical].map((server) =>
-      createPostgresEngine({
-        replica: server.name,
-        url: server.url({ role: 'forewarm' }),
-        databases: [],
-        vms: [],
-        statementTimeoutMs: 10_000,
-        logger: silentLogger,
-      }),
-    );
-    try {
-      const toast = `SELECT reltoastrelid::regclass::text AS name FROM pg_class WHERE relname = 'fat'`;
-      const [{ name }] = (await other.primary.query(toast)) as [{ name: string }];
-      const [{ name: there }] = (await logical.query(toast)) as [{ name: string }];
-      expect(there).not.toBe(name);
-      const [source, target] = engines as [Engine, Engine];
-      const workSet = await source.workSet('app1', [
-        profiled('fat'),
-        profiled(name.split('.')[1]!, { schema: 'pg_toast', kind: 'toast', parent: 'public.fat' }),
-      ]);
-      await expect
-        .poll(async () => (await target.match(workSet)).every(({ local }) => (local?.sizeBlocks ?? 0) > 0))
-        .toBe(true);
-      for (const match of await target.match(workSet)) {
-        expect(match).toMatchObject({
-          verdict: 'relation',
-          reason: expect.stringContaining('another cluster'),
-        });
-        const relation = match.local!;
-        const result = await target.warm({ relation, tier: 'pool', readThrough: [], wanted: [0, 1] });
-        expect(result.blocks, relation.name).toBe(1);
-      }
-    } finally {
-      for (const engine of engines) await engine.close();
-      await logical.stop();
-      await other.stop();
-    }
-  });
-});
-
-describe('the second tier', () => {
-  it('carries a work set of twice the pool, by pool and OS cache', async (context) => {
-    const settings = { ...quiet, shared_buffers: '16MB' };
-    const two = await startPostgresCluster({
-      owned,
-      replicas: ['db1', 'db2'],
-      flavour: 'debian',
-      settings,
-      load: async (client) => {
-        await client.query(setup);
-        await client.query(
-          `CREATE TABLE readings AS SELECT g AS id, repeat('x', 400) AS pad FROM generate_series(1, 73000) g`,
-        );
-      },
-    }).catch((error: unknown) => {
-      if (error instanceof ForewarmError && error.code === 'lab_unavailable') return undefined;
-      throw error;
-    });
-    if (two === undefined) return context.skip('PostgreSQL with pgfincore cannot be had on this machine');
-    const engines = two.replicas.map((server) =>
-      createPostgresEngine({
-        replica: server.name,
-        url: server.url({ role: 'forewarm' }),
-        databases: [],
-        vms: [],
-        statementTimeoutMs: 10_000,
-        logger: silentLogger,
-      }),
-    );
-    try {
-      await two.primary.query('CHECKPOINT');
-      await two.waitForReplay();
-      for (const server of two.replicas) {
-        await server.query('CHECKPOINT');
-        await server.stop();
-        await dropOsCache(server.dataDir);
-        await server.start();
-      }
-      const [source, target] = engines as [Engine, Engine];
-      await two
-        .server('db1')
-        .query("SELECT pg_prewarm('readings', 'read'), pg_prewarm('readings', 'buffer', 'main', 0, 999)");
-      const relation = profiled('readings');
-      const workSet = await source.workSet('app1', [relation]);
-      expect(workSet.secondTier).toBe('measured');
-      const match = await matchOne(target, workSet, 'readings');
-      const { ranges, sizeBlocks } = match.wanted;
-      const poolBlocks = (await target.identify()).poolBlocks;
-      expect(sizeBlocks).toBeGreaterThan(1.9 * poolBlocks);
-      expect(blockCount(ranges)).toBe(sizeBlocks);
-      expect(blocksByHeat(ranges)[0]).toBe(sizeBlocks - 1000);
-
-      expect(
-        blockCount((await matchOne(target, await target.workSet('x', [relation]), 'readings')).wanted.ranges),
-      ).toBe(0);
-      const local = match.local!;
-      await target.warm({ relation: local, tier: 'pool', readThrough: [], wanted: [0, 1000] });
-      await target.warm({ relation: local, tier: 'os', readThrough: [], wanted: [1000, sizeBlocks] });
-      const after = (await matchOne(target, await target.workSet('x', [relation]), 'readings')).wanted.ranges;
-      expect(blockCount(after)).toBe(sizeBlocks);
-      expect(blocksByHeat(after)[0]).toBe(sizeBlocks - 1000);
-    } finally {
-      for (const engine of engines) await engine.close();
-      await two.stop();
-    }
   });
 });

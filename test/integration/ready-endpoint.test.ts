@@ -4,7 +4,8 @@ import { freePort } from '../../src/lab/free-port.ts';
 import { Haproxy, locateHaproxy } from '../../src/lab/haproxy.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { onPostgres, RealAgents, setupSql } from './real-agents.ts';
+import { setupSql } from './postgres-engines.ts';
+import { onPostgres, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** `GET /ready/<vm>` of real agents, and an HAProxy that gates on it. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { expect, vi } from 'vitest';
 import { serveReplica } from '../../src/agent/agent.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
@@ -11,9 +10,6 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import type { Intent } from '../../src/messages/intent.ts';
 import type { MigrationRecord } from '../../src/messages/record.ts';
 import type { MigrationState } from '../../src/messages/states.ts';
-
-/** The statements of sql/postgres/setup.sql, for a cluster's `load`. */
-export const setupSql = readFileSync(new URL('../../sql/postgres/setup.sql', import.meta.url), 'utf8');
 
 /** Engine and connection string of a replica's server. */
 type DatabaseOf = (replica: string) => Pick<AgentConfig['database'], 'engine' | 'url'>;

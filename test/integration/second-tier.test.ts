@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dropOsCache, residentBytes } from '../../src/lab/os-cache.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { onPostgres, poolOf, RealAgents, setupSql } from './real-agents.ts';
+import { setupSql } from './postgres-engines.ts';
+import { onPostgres, poolOf, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** A work set twice the size of shared_buffers: half of it lives in the OS page cache (Debian's 15 with pgfincore). */

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AgentConfig } from '../../src/config/options.ts';
+import { isEnd } from '../../src/migration/transitions.ts';
+import { intent, SimulatedWorld } from './simulated-world.ts';
+
+/** Migrations while a server or an agent, whose database is simulated, is away. */
+
+let world: SimulatedWorld;
+
+beforeEach(async () => {
+  world = await SimulatedWorld.create();
+});
+
+afterEach(() => world?.close());
+
+describe('servers away', () => {
+  it("the source's published profile serves while its agent is away", async () => {
+    await world.start('db2');
+    await world.broker.profiles.put('db1.app1', {
+      v: 1,
+      replica: 'db1',
+      vm: 'app1',
+      at: new Date().toISOString(),
+      halfLifeMs: 60_000,
+      relations: [{ database: 'app', schema: 'public', name: 'app1', kind: 'table', weight: 1, share: 1 }],
+      unexplained: { weight: 0, share: 0, statements: [] },
+    });
+    const one = intent();
+    await world.broker.publishIntent(one);
+    await world.reached(one.id, 'ready');
+    const record = (await world.record(one.id))!;
+    expect(record).toMatchObject({ strategy: 'relations', workSet: { origin: 'profile' } });
+    expect(record.reason).toContain('profile');
+  });
+
+  it('a database that restarts in the middle loses its cache, and all is warmed again', async () => {
+    await world.start('db1');
+    const { engine } = await world.start('db2', { msPerStep: 50 });
+    const one = intent();
+    await world.broker.publishIntent(one);
+    await world.reached(one.id, 'warming');
+    engine.up = false;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    engine.loseCache();
+    engine.up = true;
+    await world.reached(one.id, 'ready');
+    expect((await world.record(one.id))?.residency).toBe(1);
+  });
+
+  it('is not ready while replay lags, and says why', async () => {
+    await world.start('db1');
+    const { engine } = await world.start('db2');
+    engine.lagMs = 60_000;
+    await expect
+      .poll(async () => (await world.broker.replicas.get('db2'))?.value.lagMs, { timeout: 5_000 })
+      .toBe(60_000);
+    const one = intent();
+    await world.broker.publishIntent(one);
+    await expect
+      .poll(async () => (await world.record(one.id))?.reason, { timeout: 5_000 })
+      .toContain('behind by more than its limit');
+    expect((await world.record(one.id))?.state).toBe('warming');
+    engine.lagMs = 0;
+    await world.reached(one.id, 'ready');
+  });
+
+  it.each(['warming', 'ready', 'arrived'] as const)(
+    'an agent that stops while %s goes on after its restart',
+    async (state) => {
+      await world.start('db1');
+      const account = { account: { windowMs: 1_500 } } as Partial<AgentConfig>;
+      const first = await world.start('db2', { msPerStep: state === 'warming' ? 100 : 0, config: account });
+      const one = intent();
+      await world.broker.publishIntent(one);
+      await world.reached(one.id, state === 'arrived' ? 'ready' : state);
+      if (state === 'arrived') await world.say(one.id, 'arrived');
+      await world.reached(one.id, state);
+      await first.stop();
+      expect(isEnd((await world.record(one.id))!.state)).toBe(false);
+      await world.start('db2', { engine: first.engine, config: account });
+      if (state !== 'arrived') {
+        await world.reached(one.id, 'ready');
+        await world.say(one.id, 'arrived');
+      }
+      await world.reached(one.id, 'completed');
+      expect(first.engine.blocksRead).toBe(10_000);
+    },
+  );
+});
