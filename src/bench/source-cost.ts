@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { fetchWorkSetBytes } from '../broker/transfer.ts';
 import { goHome } from '../lab/experiment/arms.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, vms } from '../lab/experiment/site.ts';
+import { processorMs } from '../lab/processor-time.ts';
 import { systemClock } from '../lib/clock.ts';
 
 /** What the agent costs the source's throughput, as seen by an application that reads as fast as it can. */
@@ -39,13 +39,13 @@ export async function measureSourceCost(
   const on = async () => {
     worked += 1;
     const sessions = await site.source.agentSessions();
-    const before = { agent: cpuMs(agentStat), sessions: sumOf(sessions.map(cpuMs)) };
+    const before = { agent: processorMs(agentStat), sessions: sumOf(sessions.map(processorMs)) };
     const [tps] = await Promise.all([
       windowTps(site, windowMs),
       ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
     ]);
-    used.agent += cpuMs(agentStat) - before.agent;
-    used.sessions += sumOf(sessions.map(cpuMs)) - before.sessions;
+    used.agent += processorMs(agentStat) - before.agent;
+    used.sessions += sumOf(sessions.map(processorMs)) - before.sessions;
     return tps;
   };
   const off = async () => {
@@ -97,17 +97,6 @@ async function windowTps(site: Site, windowMs: number): Promise<number> {
 async function serveOnce(site: Site): Promise<void> {
   const request = { vm: vms.mover, sharpen: true, maxAgeMs: 0 };
   await fetchWorkSetBytes(site.broker.requests, replicas.source, request, 10_000);
-}
-
-/** Processor time of a process or thread until now, by its `stat` file, user and system, in ms; 0 when it is gone. */
-function cpuMs(stat: string): number {
-  try {
-    const fields = readFileSync(stat, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    // In ticks of 10 ms: the kernel's USER_HZ is 100 on every architecture that Node runs on.
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return 0;
-  }
 }
 
 function sumOf(values: readonly number[]): number {
