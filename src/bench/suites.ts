@@ -1,0 +1,7 @@
+import { mysqlSuite } from './mysql-suite.ts';
+import { planningSuite } from './planning-suite.ts';
+import { postgresSuite } from './postgres-suite.ts';
+import type { Suite } from './suite.ts';
+
+/** All benchmarks, in the order of their listing. */
+export const suites: readonly Suite[] = [postgresSuite, mysqlSuite, planningSuite];
