@@ -63,13 +63,15 @@ export interface SuiteOutcome {
   report(): string;
 }
 
-/** One measured quantity with a value for each repetition, in their order. */
+/** One measured quantity with a value for each repetition, in their order, or every sample of it. */
 export interface Figure {
   /** Of what: an arm, a scenario, a size; empty where there is one only. */
   readonly of: string;
   readonly name: string;
   readonly unit: 'ms' | 'bytes' | 'operations' | 'per second' | 'share' | 'ratio' | 'count';
   readonly better: 'less' | 'more';
+  /** What of the values counts; their median by default. */
+  readonly statistic?: 'median' | 'p99';
   readonly values: readonly number[];
 }
 
