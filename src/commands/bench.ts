@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { resultsOf, type Suite, type SuiteOptions } from '../bench/suite.ts';
 import { suites } from '../bench/suites.ts';
 import { ForewarmError } from '../lib/errors.ts';
+import { createCompareCommand } from './bench-compare.ts';
 import { type CommandContext, type Flags, print } from './context.ts';
 import { runInLab } from './lab-run.ts';
 import { renderTable } from './terminal/table.ts';
@@ -20,6 +21,7 @@ export function createCommand(context: CommandContext): Command {
     .description('Runs a benchmark; without a name, lists them.')
     .action(() => context.out(listSuites()));
   for (const suite of suites) bench.addCommand(suiteCommand(context, suite));
+  bench.addCommand(createCompareCommand(context));
   return bench;
 }
 
@@ -46,7 +48,7 @@ function listSuites(): string {
     title: key,
     value: (suite: Suite) => suite[key],
   }));
-  return `${renderTable(columns, suites)}\nRun one with \`npm run bench -- NAME\`; its options with \`npm run bench -- NAME --help\`.\n`;
+  return `${renderTable(columns, suites)}\nRun one with \`npm run bench -- NAME\`; its options with \`npm run bench -- NAME --help\`. Two results are compared by \`npm run bench -- compare OLD.json NEW.json\`.\n`;
 }
 
 function wholeNumber(text: string): number {
