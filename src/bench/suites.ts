@@ -2,7 +2,14 @@ import { coordinationSuite } from './coordination/suite.ts';
 import { mysqlSuite } from './mysql-suite.ts';
 import { planningSuite } from './planning-suite.ts';
 import { postgresSuite } from './postgres-suite.ts';
+import { sizeSuite } from './size/suite.ts';
 import type { Suite } from './suite.ts';
 
 /** All benchmarks, in the order of their listing. */
-export const suites: readonly Suite[] = [postgresSuite, mysqlSuite, planningSuite, coordinationSuite];
+export const suites: readonly Suite[] = [
+  postgresSuite,
+  mysqlSuite,
+  planningSuite,
+  coordinationSuite,
+  sizeSuite,
+];
