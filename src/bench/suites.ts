@@ -1,4 +1,5 @@
 import { coordinationSuite } from './coordination/suite.ts';
+import { costSuite } from './cost/suite.ts';
 import { mysqlSuite } from './mysql-suite.ts';
 import { planningSuite } from './planning-suite.ts';
 import { postgresSuite } from './postgres-suite.ts';
@@ -12,4 +13,5 @@ export const suites: readonly Suite[] = [
   planningSuite,
   coordinationSuite,
   sizeSuite,
+  costSuite,
 ];
