@@ -144,14 +144,20 @@ export class MigrationRun {
 
   /** Tells the states that the record has passed, each at its time, as far as the audit trail does not have them. */
   async tellUntold(stop: AbortSignal): Promise<void> {
-    const { id } = this.#record;
+    const { id, reason, error } = this.#record;
+    const why = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(error === undefined ? {} : { code: error.code }),
+    };
     const told = await retry(() => this.parts.broker.events.statesTold(id), {
       signal: stop,
       attempts: 3,
     }).catch(() => null);
     if (told === null) return;
     for (const { state, at } of statesPassed(this.#record)) {
-      if (!told.has(state)) this.#journal.step({ ...this.#event(), state, at }, `event.${id}.${state}`);
+      if (told.has(state)) continue;
+      const event = { ...this.#event(), state, at, ...(isEnd(state) ? why : {}) };
+      this.#journal.step(event, `event.${id}.${state}`);
     }
   }
 
