@@ -1,7 +1,9 @@
 import { mysqlSuite } from './mysql-suite.ts';
+import { paperSuite } from './paper-suite.ts';
 import { planningSuite } from './planning-suite.ts';
 import { postgresSuite } from './postgres-suite.ts';
+import { rivalsSuite } from './rivals-suite.ts';
 import type { Suite } from './suite.ts';
 
 /** All benchmarks, in the order of their listing. */
-export const suites: readonly Suite[] = [postgresSuite, mysqlSuite, planningSuite];
+export const suites: readonly Suite[] = [paperSuite, rivalsSuite, postgresSuite, mysqlSuite, planningSuite];

@@ -166,12 +166,7 @@ export class Site {
    */
   async coolTarget(): Promise<number | undefined> {
     const { target } = this;
-    await target.stop();
-    await dropOsCache(target.dataDir);
-    const residentAtStart = await residentBytes(target.dataDir);
-    await target.start();
-    for (const pid of pidsOf(target)) this.disk.add(pid);
-    await target.caughtUp();
+    const residentAtStart = await restartCold(target, this.disk);
     await target.bringIn(tableOf(vms.resident));
     await this.agents.target.answering(this.broker);
     return residentAtStart;
@@ -196,7 +191,18 @@ export class Site {
   }
 }
 
-function pidsOf(server: DatabaseServer): number[] {
+/** Starts a server anew with nothing in its pool or in the page cache. Gives what the page cache held before the start. */
+export async function restartCold(server: DatabaseServer, disk: LimitedDisk): Promise<number | undefined> {
+  await server.stop();
+  await dropOsCache(server.dataDir);
+  const residentAtStart = await residentBytes(server.dataDir);
+  await server.start();
+  for (const pid of pidsOf(server)) disk.add(pid);
+  await server.caughtUp();
+  return residentAtStart;
+}
+
+export function pidsOf(server: DatabaseServer): number[] {
   return server.pid === undefined ? [] : [server.pid];
 }
 
@@ -219,7 +225,8 @@ function tablesOf({ tableMb, neighbourTableMb, others = [] }: SiteOptions) {
 }
 
 /** How a VM reads its table. */
-export interface VmLoad extends Pick<LoadShape, 'hotShare' | 'hotPlace'> {
+export interface VmLoad
+  extends Pick<LoadShape, 'hotShare' | 'hotPlace' | 'sequential' | 'readRowCount'> {
   readonly vm: string;
   readonly clientCount: number;
   /** As fast as it goes without it. */
