@@ -1,5 +1,5 @@
 import { fetchWorkSetBytes } from '../broker/transfer.ts';
-import { goHome } from '../lab/experiment/arms.ts';
+import { goHome } from '../lab/experiment/move.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, vms } from '../lab/experiment/site.ts';
 import { processorMs } from '../lab/processor-time.ts';

@@ -1,8 +1,8 @@
+import { fillSource } from '../../lab/experiment/move.ts';
 import type { Stage } from '../../lab/experiment/site.ts';
 import { startStages } from '../../lab/experiment/site.ts';
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
 import { quantile } from '../quantile.ts';
-import { fillFrom } from '../size/fill-source.ts';
 import { withSite } from '../size/own-site.ts';
 import { siteOptions } from '../size/sized-moves.ts';
 import { measureSourceCost, type SourceCost } from '../source-cost.ts';
@@ -113,7 +113,7 @@ async function runCost(
   const site = { ...siteOptions({ ...options, device: 'none' }, lab), ...costSettings(poolMb) };
   return await withSite({ ...site, agentSettings: { observe: rates[rate] } }, async (started) => {
     lab.onStage(costStage(poolMb, rate, own));
-    await fillFrom(started, started.mover, 4_000 + 20 * poolMb);
+    await fillSource(started, 4_000 + 20 * poolMb);
     return { poolMb, rate, ...(await measureSourceCost(started, own)) };
   });
 }
@@ -122,7 +122,7 @@ async function runLags(options: SuiteOptions, lab: SuiteLab): Promise<readonly L
   const own = sizesOf(options);
   return await withSite({ ...siteOptions(options, lab), ...lagSettings }, async (site) => {
     lab.onStage(lagStage(own, options));
-    await fillFrom(site, site.mover, 20_000);
+    await fillSource(site, 8_000);
     site.mover.pace(site.options.pace.before);
     const runs: LagRun[] = [];
     for (let repetition = 0; repetition < options.repetitions; repetition++) {

@@ -1,12 +1,13 @@
 import { limitOf } from '../../lab/disk-profiles.ts';
 import { callOff } from '../../lab/experiment/arms.ts';
-import { replicas, type Site, type Stage, startStages } from '../../lab/experiment/site.ts';
+import { untilAllIsFound } from '../../lab/experiment/move.ts';
+import { replicas, type Site, type Stage, startStages, tableOf } from '../../lab/experiment/site.ts';
 import { until } from '../../lab/run.ts';
+import { systemClock } from '../../lib/clock.ts';
 import { wireVersion } from '../../messages/names.ts';
 import type { MigrationRecord } from '../../messages/record.ts';
 import { isEnd } from '../../migration/transitions.ts';
 import type { SuiteLab, SuiteOptions } from '../suite.ts';
-import { fillFrom } from './fill-source.ts';
 import { withSite } from './own-site.ts';
 import type { SizeSettings } from './settings.ts';
 import { siteOptions } from './sized-moves.ts';
@@ -91,7 +92,8 @@ async function fillAll(site: Site, names: readonly string[]): Promise<void> {
   const fill = async () => {
     for (let vm = waiting.shift(); vm !== undefined; vm = waiting.shift()) {
       const app = await site.startVm(site.source, { vm, clientCount: 2 });
-      await fillFrom(site, app, 20_000);
+      await systemClock.sleep(1_500);
+      await untilAllIsFound(site.source, tableOf(vm), 20_000);
       await app.stop();
     }
   };

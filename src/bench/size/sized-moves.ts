@@ -1,8 +1,8 @@
 import { callOff, warmAhead } from '../../lab/experiment/arms.ts';
+import { fillSource } from '../../lab/experiment/move.ts';
 import { floorMsOf } from '../../lab/experiment/run-experiment.ts';
 import { type SiteOptions, tables, vms } from '../../lab/experiment/site.ts';
 import type { SuiteLab, SuiteOptions } from '../suite.ts';
-import { fillFrom } from './fill-source.ts';
 import type { SizeCase } from './fits.ts';
 import { withSite } from './own-site.ts';
 
@@ -34,7 +34,7 @@ export async function measureSize(
   const { poolMb, tableMb, hotShare } = size;
   return await withSite({ ...siteOptions(options, lab), poolMb, tableMb, hotShare }, async (site) => {
     lab.onStage(sizeStage(size, options));
-    await fillFrom(site, site.mover, fillMs(size));
+    await fillSource(site, fillMs(size));
     const moves: SizedMove[] = [];
     for (let repetition = 0; repetition < options.repetitions; repetition++) {
       site.mover.pace(site.options.pace.before);
@@ -57,11 +57,11 @@ export async function measureSize(
 /** What comes after the site's own stages. */
 export function sizeStage(size: SizeCase, { repetitions }: Pick<SuiteOptions, 'repetitions'>) {
   const { workSetMb, tableMb } = size;
-  const expectedMs = fillMs(size) / 2 + repetitions * (6_000 + 12 * workSetMb);
+  const expectedMs = fillMs(size) + repetitions * (6_000 + 12 * workSetMb);
   return { text: `warming ${workSetMb} MB of a table of ${tableMb} MB`, expectedMs };
 }
 
-/** Longest time for reading a scattered work set from the machine's own disk. */
+/** Least time for reading a scattered work set from the machine's own disk. */
 function fillMs({ workSetMb }: SizeCase): number {
-  return 6_000 + 40 * workSetMb;
+  return 4_000 + 20 * workSetMb;
 }
