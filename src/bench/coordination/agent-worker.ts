@@ -71,7 +71,9 @@ await Promise.all(
     for (let agent = waiting.shift(); agent !== undefined; agent = waiting.shift())
       endings.push(await startAgent(agent));
   }),
-);
-report({ kind: 'running' });
+).catch((error: unknown) => {
+  if (!stop.signal.aborted) throw error;
+});
+if (!stop.signal.aborted) report({ kind: 'running' });
 await Promise.all(endings.map((end) => end()));
 if (process.connected) process.disconnect();

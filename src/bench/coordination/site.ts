@@ -112,6 +112,7 @@ export class CoordinationSite {
     await Promise.all(this.processes.map((process) => process.stop()));
     await this.broker.close();
     await this.#listening.close();
+    await this.nats.stop();
   }
 }
 
