@@ -50,13 +50,19 @@ export function createHeartbeat(options: {
     };
   };
 
+  let revision: number | null = null;
   const beat = async () => {
+    if (revision !== null) {
+      revision = await broker.replicas.replace(config.replica, describe(), revision);
+      if (revision !== null) return;
+    }
+    // It has expired, or somebody else wrote it.
     const last = (await broker.replicas.get(config.replica))?.value;
     if (!rivalSeen && last !== undefined && last['instance'] !== instance && last.at > startedAt) {
       rivalSeen = true;
       logger.error(`another agent serves replica ${config.replica} too: stop one of them`);
     }
-    await broker.replicas.put(config.replica, describe());
+    revision = await broker.replicas.put(config.replica, describe());
   };
 
   return {

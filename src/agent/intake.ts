@@ -7,6 +7,7 @@ import type { Service } from '../lib/service.ts';
 import type { Intent, Outcome } from '../messages/intent.ts';
 import { wireVersion } from '../messages/names.ts';
 import type { MigrationRecord } from '../messages/record.ts';
+import type { VmPointer } from '../messages/route.ts';
 import { admit } from '../migration/admission.ts';
 import { recordFromIntent } from '../migration/record.ts';
 import { isEnd } from '../migration/transitions.ts';
@@ -71,7 +72,7 @@ export class Intake implements Service {
 
   async #accept(intent: Intent): Promise<IntentVerdict> {
     const { broker, config, logger } = this.#parts;
-    const known = await broker.records.get(intent.id);
+    const [known, pointer] = await Promise.all([broker.records.get(intent.id), broker.vms.get(intent.vm)]);
     if (known !== null) {
       // The record may have been stored by an agent that died before it marked the migration active.
       if (known.value.target === config.replica && !isEnd(known.value.state)) await this.#start(known.value);
@@ -82,22 +83,23 @@ export class Intake implements Service {
     const now = systemClock.now();
     const record = recordFromIntent(intent, now);
     const admission = admit(intent, { replica: config.replica, now, expiryMs: config.hold.expiryMs });
-    const refusal = admission.admit ? await this.#supersede(intent) : admission;
+    const refusal = admission.admit ? await this.#supersede(intent, pointer?.value) : admission;
     if (refusal !== null) {
       await this.#refuse(record, refusal);
       return 'done';
     }
     const created = await broker.records.create(intent.id, record);
     if (created === null) return await this.#accept(intent);
-    await broker.vms.put(intent.vm, this.#pointer(record));
-    await this.#start(record);
+    await Promise.all([
+      broker.vms.put(intent.vm, this.#pointer(record)),
+      this.#start(record, { accepted: true }),
+    ]);
     return 'done';
   }
 
   /** One migration a VM: an older one is aborted where it is warmed; an older intent is itself superseded. */
-  async #supersede(intent: Intent): Promise<Refusal | null> {
+  async #supersede(intent: Intent, pointer: VmPointer | undefined): Promise<Refusal | null> {
     const { broker } = this.#parts;
-    const pointer = (await broker.vms.get(intent.vm))?.value;
     if (pointer === undefined || pointer.migration === intent.id) return null;
     const other = (await broker.records.get(pointer.migration))?.value;
     if (other === undefined || isEnd(other.state)) return null;
@@ -148,7 +150,8 @@ export class Intake implements Service {
     await run.written();
   }
 
-  async #start(record: MigrationRecord): Promise<MigrationRun> {
+  /** `accepted`: just now, and its record is stored; else an agent before this one may have told some of its states. */
+  async #start(record: MigrationRecord, now: { readonly accepted?: true } = {}): Promise<MigrationRun> {
     const running = this.#runs.get(record.id);
     if (running !== undefined) return running;
     const { broker, config, logger } = this.#parts;
@@ -156,7 +159,7 @@ export class Intake implements Service {
     await broker.active.put(key, this.#pointer(record));
     const run = new MigrationRun(this.#parts, record, this.#stop);
     this.#runs.set(record.id, run);
-    const work = run.run(this.#stop).finally(async () => {
+    const work = run.run(this.#stop, now).finally(async () => {
       this.#runs.delete(record.id);
       this.#working.delete(work);
       if (!isEnd(run.record.state)) return;
@@ -173,6 +176,7 @@ export class Intake implements Service {
     for (const { key, value } of await broker.active.list(`${config.replica}.*`)) {
       const record = (await broker.records.get(value.migration))?.value;
       if (record === undefined || isEnd(record.state)) {
+        if (record !== undefined) await this.#tellEnd(record);
         await broker.active.delete(key);
         continue;
       }
@@ -181,6 +185,13 @@ export class Intake implements Service {
       if (record.arrivedAt !== undefined) await this.#switchRoute(record);
       await this.#start(record);
     }
+  }
+
+  /** The agent may have died between an end and its event. */
+  async #tellEnd(record: MigrationRecord): Promise<void> {
+    const run = new MigrationRun(this.#parts, record, this.#stop);
+    await run.tellUntold(this.#stop);
+    await run.written();
   }
 
   async #refuse(record: MigrationRecord, { state, code, reason }: Refusal): Promise<void> {

@@ -4,10 +4,11 @@ import type { Engine } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { retry } from '../lib/retry.ts';
 import type { MigrationEvent, Progress } from '../messages/event.ts';
 import { wireVersion } from '../messages/names.ts';
 import type { MigrationRecord } from '../messages/record.ts';
-import { advance } from '../migration/record.ts';
+import { advance, statesPassed } from '../migration/record.ts';
 import { isEnd, type Trigger } from '../migration/transitions.ts';
 import type { Device } from './device.ts';
 import { Journal } from './journal.ts';
@@ -70,9 +71,13 @@ export class MigrationRun {
     return this.#ended.signal;
   }
 
-  /** Writes the acceptance and works until the end, or until `stop`. Never rejects. */
-  async run(stop: AbortSignal): Promise<void> {
-    this.#announce();
+  /**
+   * Works until the end, or until `stop`. Says that it was `accepted`, or, when it is taken up again, what an
+   * agent that died could not say any more. Never rejects.
+   */
+  async run(stop: AbortSignal, now: { readonly accepted?: true } = {}): Promise<void> {
+    if (now.accepted) this.#tell();
+    else await this.tellUntold(stop);
     const expiry = this.#expire(stop);
     try {
       await warmUntilSettled(this, AbortSignal.any([stop, this.ended]));
@@ -134,6 +139,29 @@ export class MigrationRun {
 
   #announce(code?: string): void {
     this.#journal.save(this.#record);
+    this.#tell(code);
+  }
+
+  /** Tells the states that the record has passed, each at its time, as far as the audit trail does not have them. */
+  async tellUntold(stop: AbortSignal): Promise<void> {
+    const { id, reason, error } = this.#record;
+    const why = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(error === undefined ? {} : { code: error.code }),
+    };
+    const told = await retry(() => this.parts.broker.events.statesTold(id), {
+      signal: stop,
+      attempts: 3,
+    }).catch(() => null);
+    if (told === null) return;
+    for (const { state, at } of statesPassed(this.#record)) {
+      if (told.has(state)) continue;
+      const event = { ...this.#event(), state, at, ...(isEnd(state) ? why : {}) };
+      this.#journal.step(event, `event.${id}.${state}`);
+    }
+  }
+
+  #tell(code?: string): void {
     const { reason } = this.#record;
     const event = {
       ...this.#event(),

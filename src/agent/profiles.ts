@@ -1,4 +1,5 @@
 import { addObservation } from '../attribution/profile.ts';
+import { isNews } from '../attribution/profile-news.ts';
 import type { Broker } from '../broker/broker.ts';
 import { pairKey } from '../broker/bucket.ts';
 import type { AgentConfig } from '../config/options.ts';
@@ -31,7 +32,7 @@ export class Profiles implements Service {
   readonly #profiles = new Map<string, Profile>();
   readonly #counters = new Map<string, VmCounters>();
   readonly #readAtMs = new Map<string, number>();
-  readonly #unpublished = new Set<string>();
+  readonly #published = new Map<string, Profile>();
   #collecting: Promise<void> | null = null;
   #burst: Promise<void> | null = null;
   #failing = false;
@@ -75,13 +76,13 @@ export class Profiles implements Service {
       await this.#guarded(() => this.#engine.observer.sample());
       if (systemClock.monotonicMs() >= collectAtMs) {
         await this.collect();
-        await this.#publish();
+        await this.#publish(isNews);
         collectAtMs = systemClock.monotonicMs() + this.#config.observe.collectMs;
       }
       await systemClock.sleep(this.#config.observe.intervalMs, signal);
     }
     await this.collect();
-    await this.#publish();
+    await this.#publish((published, now) => published?.at !== now.at);
   }
 
   /** Takes in everything that happened until now; never rejects. */
@@ -121,7 +122,6 @@ export class Profiles implements Service {
         halfLifeMs: this.#config.observe.halfLifeMs,
       };
       this.#profiles.set(vm, addObservation(this.#profiles.get(vm) ?? null, seen, options));
-      this.#unpublished.add(vm);
     }
     if (observation.unmatched.sessions > 0) {
       this.#logger.debug(observation.unmatched, 'sessions that no rule matches');
@@ -143,17 +143,17 @@ export class Profiles implements Service {
       return [];
     });
     for (const { value } of stored) {
+      this.#published.set(value.vm, value);
       if (!this.#profiles.has(value.vm)) this.#profiles.set(value.vm, value);
     }
   }
 
-  async #publish(): Promise<void> {
-    for (const vm of [...this.#unpublished]) {
-      const profile = this.#profiles.get(vm);
-      if (profile === undefined) continue;
+  async #publish(worthIt: (published: Profile | undefined, now: Profile) => boolean): Promise<void> {
+    for (const [vm, profile] of this.#profiles) {
+      if (!worthIt(this.#published.get(vm), profile)) continue;
       try {
         await this.#broker.profiles.put(pairKey(this.#config.replica, vm), profile);
-        this.#unpublished.delete(vm);
+        this.#published.set(vm, profile);
       } catch (error) {
         this.#logger.warn({ vm, error: String(error) }, 'a profile could not be published; it is kept');
         return;

@@ -1,6 +1,7 @@
-import { callOff, goHome, warmAhead } from '../lab/experiment/arms.ts';
+import { callOff, warmAhead } from '../lab/experiment/arms.ts';
 import type { DatabaseServer } from '../lab/experiment/database.ts';
 import { innodbHeat } from '../lab/experiment/innodb-pool-map.ts';
+import { goHome } from '../lab/experiment/move.ts';
 import type { PoolMap, RelationMap } from '../lab/experiment/pool-map.ts';
 import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
 import { systemClock } from '../lib/clock.ts';

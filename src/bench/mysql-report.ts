@@ -1,9 +1,7 @@
-import { release } from 'node:os';
 import { databaseKinds } from '../lab/experiment/databases.ts';
 import { formatSeconds } from '../lab/report/format.ts';
 import { renderReport } from '../lab/report/html.ts';
 import { describeSetting } from '../lab/report/picture.ts';
-import { forewarmVersion } from '../lib/version.ts';
 import type { FullPoolRun } from './full-pool.ts';
 import type { HotPartRun } from './hot-part.ts';
 import type { MysqlBench } from './mysql.ts';
@@ -36,19 +34,10 @@ const hotPartColumns: readonly Column<HotPartRun>[] = [
   { title: 'read', right: true, value: ({ readPages }) => String(readPages) },
 ];
 
-/** Everything that was measured and what it was measured with. */
-export function mysqlResults(bench: MysqlBench) {
-  const { settings, experiment, fullPool, hotPart } = bench;
+/** Everything that was measured. */
+export function mysqlSeen(bench: MysqlBench) {
+  const { experiment, fullPool, hotPart } = bench;
   return {
-    suite: 'mysql',
-    at: new Date().toISOString(),
-    versions: {
-      forewarm: forewarmVersion,
-      [settings.engine]: experiment.database.version,
-      node: process.versions.node,
-      kernel: release(),
-    },
-    settings,
     device: experiment.device,
     document: experiment.document,
     goals: goalsOf(bench),

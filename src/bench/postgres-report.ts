@@ -1,31 +1,20 @@
-import { release } from 'node:os';
 import { databaseKinds } from '../lab/experiment/databases.ts';
 import { formatMegabytes } from '../lab/report/format.ts';
 import { renderReport } from '../lab/report/html.ts';
 import { describeSetting } from '../lab/report/picture.ts';
-import { forewarmVersion } from '../lib/version.ts';
-import { showValue } from './goals.ts';
+import { type Goal, showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
 import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
-/** Everything that was measured and what it was measured with. */
-export function postgresResults(bench: PostgresBench) {
-  const { settings, experiment, sourceCost } = bench;
+/** Everything that was measured. */
+export function postgresSeen(bench: PostgresBench, goals: readonly Goal[]) {
+  const { experiment, sourceCost } = bench;
   return {
-    suite: 'postgres',
-    at: new Date().toISOString(),
-    versions: {
-      forewarm: forewarmVersion,
-      postgres: experiment.database.version,
-      node: process.versions.node,
-      kernel: release(),
-    },
-    settings,
     device: experiment.device,
     document: experiment.document,
-    goals: goalsOf(bench),
+    goals,
     readySteps: readyStepsOf(experiment.runs),
     sourceCost,
     runs: runsOf(experiment),

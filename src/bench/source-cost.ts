@@ -1,14 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { fetchWorkSetBytes } from '../broker/transfer.ts';
-import { goHome } from '../lab/experiment/arms.ts';
+import { goHome } from '../lab/experiment/move.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, vms } from '../lab/experiment/site.ts';
+import { processorMs } from '../lab/processor-time.ts';
 import { systemClock } from '../lib/clock.ts';
 
 /** What the agent costs the source's throughput, as seen by an application that reads as fast as it can. */
 export interface SourceCost {
   /** Throughput of the same stretch of time, agent at work and agent held still. */
-  readonly pairs: readonly { readonly onTps: number; readonly offTps: number }[];
+  readonly pairs: readonly {
+    readonly onTps: number;
+    readonly offTps: number;
+    readonly onP99Ms: number;
+    readonly offP99Ms: number;
+  }[];
   /** 1 - on/off: the median of the pairs, and between what it lies with 95 % certainty. */
   readonly cost: number;
   readonly between: readonly [number, number];
@@ -36,34 +41,36 @@ export async function measureSourceCost(
   await systemClock.sleep(2_000);
   const used = { agent: 0, sessions: 0 };
   let worked = 0;
-  const on = async () => {
+  const on = async (): Promise<Window> => {
     worked += 1;
     const sessions = await site.source.agentSessions();
-    const before = { agent: cpuMs(agentStat), sessions: sumOf(sessions.map(cpuMs)) };
-    const [tps] = await Promise.all([
-      windowTps(site, windowMs),
+    const before = { agent: processorMs(agentStat), sessions: sumOf(sessions.map(processorMs)) };
+    const [seen] = await Promise.all([
+      measureWindow(site, windowMs),
       ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
     ]);
-    used.agent += cpuMs(agentStat) - before.agent;
-    used.sessions += sumOf(sessions.map(cpuMs)) - before.sessions;
-    return tps;
+    used.agent += processorMs(agentStat) - before.agent;
+    used.sessions += sumOf(sessions.map(processorMs)) - before.sessions;
+    return seen;
   };
-  const off = async () => {
+  const off = async (): Promise<Window> => {
     agent.freeze();
     try {
-      return await windowTps(site, windowMs);
+      return await measureWindow(site, windowMs);
     } finally {
       agent.thaw();
       // What it could not do while it was held still is done before the next window.
       await systemClock.sleep(pauseMs);
     }
   };
-  const pairs: { onTps: number; offTps: number }[] = [];
+  const pairs: SourceCost['pairs'][number][] = [];
+  const add = (atWork: Window, still: Window) =>
+    pairs.push({ onTps: atWork.tps, offTps: still.tps, onP99Ms: atWork.p99Ms, offP99Ms: still.p99Ms });
   for (let pair = 0; pair < count; pair++) {
-    if (pair % 2 === 0) pairs.push({ onTps: await on(), offTps: await off() });
+    if (pair % 2 === 0) add(await on(), await off());
     else {
-      const offTps = await off();
-      pairs.push({ onTps: await on(), offTps });
+      const still = await off();
+      add(await on(), still);
     }
   }
   const costs = pairs.map(({ onTps, offTps }) => 1 - onTps / offTps);
@@ -86,28 +93,22 @@ export function medianInterval(values: readonly number[]): [number, number] {
 
 let lastWindow = 0;
 
-async function windowTps(site: Site, windowMs: number): Promise<number> {
+interface Window {
+  readonly tps: number;
+  readonly p99Ms: number;
+}
+
+async function measureWindow(site: Site, windowMs: number): Promise<Window> {
   lastWindow += 1;
   const name = `window ${lastWindow}`;
   site.mover.measure([{ name, forMs: windowMs }]);
-  const { transactions, durationMs } = await site.mover.measured(name);
-  return (transactions * 1000) / durationMs;
+  const { transactions, durationMs, p99Ms } = await site.mover.measured(name);
+  return { tps: (transactions * 1000) / durationMs, p99Ms };
 }
 
 async function serveOnce(site: Site): Promise<void> {
   const request = { vm: vms.mover, sharpen: true, maxAgeMs: 0 };
   await fetchWorkSetBytes(site.broker.requests, replicas.source, request, 10_000);
-}
-
-/** Processor time of a process or thread until now, by its `stat` file, user and system, in ms; 0 when it is gone. */
-function cpuMs(stat: string): number {
-  try {
-    const fields = readFileSync(stat, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    // In ticks of 10 ms: the kernel's USER_HZ is 100 on every architecture that Node runs on.
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return 0;
-  }
 }
 
 function sumOf(values: readonly number[]): number {

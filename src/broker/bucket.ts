@@ -60,20 +60,15 @@ export class Bucket<T> {
     });
   }
 
-  /** Current entries; `filter` may hold NATS wildcards. */
+  /** Current entries by one request, however many they are; `filter` may hold NATS wildcards. */
   async list(filter?: string): Promise<Stored<T>[]> {
-    const found: Stored<T>[] = [];
-    try {
-      const keys: string[] = [];
-      for await (const key of await this.#kv.keys(filter)) keys.push(key);
-      for (const key of keys) {
-        const stored = await this.get(key);
-        if (stored !== null) found.push(stored);
-      }
-    } catch (error) {
-      throw jetStreamError(error);
+    const found = new Map<string, Stored<T>>();
+    const complete = new AbortController();
+    for await (const { key, stored } of this.watch(filter, complete.signal, () => complete.abort())) {
+      if (stored === null) found.delete(key);
+      else found.set(key, stored);
     }
-    return found;
+    return [...found.values()];
   }
 
   /** Every value of a key that the bucket still keeps, the oldest first; deletions are left out. */

@@ -1,6 +1,7 @@
 import { consumerOpts, type NatsConnection } from 'nats';
 import type { Logger } from '../lib/logger.ts';
 import { eventSchema, type MigrationEvent } from '../messages/event.ts';
+import { type MigrationState, migrationStates } from '../messages/states.ts';
 import type { Subjects } from '../messages/subjects.ts';
 import { jetStreamError } from './topology.ts';
 
@@ -62,11 +63,21 @@ export class Events {
     }
   }
 
+  /** The states of a migration that its audit trail tells of. */
+  async statesTold(migration: string): Promise<ReadonlySet<MigrationState>> {
+    const told = await this.#subjectsOf(this.#subjects.eventsOf(migration));
+    return new Set(migrationStates.filter((state) => told.includes(this.#subjects.event(migration, state))));
+  }
+
   async #holds(filter: string): Promise<boolean> {
+    return (await this.#subjectsOf(filter)).length > 0;
+  }
+
+  async #subjectsOf(filter: string): Promise<readonly string[]> {
     try {
       const manager = await this.#connection.jetstreamManager();
       const { state } = await manager.streams.info(this.#subjects.stream, { subjects_filter: filter });
-      return Object.keys(state.subjects ?? {}).length > 0;
+      return Object.keys(state.subjects ?? {});
     } catch (error) {
       throw jetStreamError(error);
     }

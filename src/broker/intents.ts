@@ -26,6 +26,8 @@ export interface ReceivedIntent {
 
 const maxDeliveries = 12;
 const redeliveryDelayMs = 2_000;
+/** How long a message that an agent took to its grave waits for the next one; one that is being handled does not count. */
+const ackWaitMs = 4_000;
 
 /**
  * Hands one replica's messages over in their order until the signal aborts. A message is acknowledged
@@ -77,6 +79,7 @@ async function settle(
     delivery: message.info.redeliveryCount,
   };
   let failure: unknown = 'no answer';
+  const working = setInterval(() => message.working(), ackWaitMs / 4);
   try {
     if ((await handle(received)) === 'done') {
       message.ack();
@@ -85,6 +88,8 @@ async function settle(
   } catch (error) {
     failure = error;
     options.logger.warn({ error: String(error), sequence: message.seq }, 'a message could not be handled');
+  } finally {
+    clearInterval(working);
   }
   if (received.delivery < maxDeliveries) {
     message.nak(redeliveryDelayMs);
@@ -109,7 +114,7 @@ async function openConsumer(options: Parameters<typeof consumeIntents>[0]): Prom
       ack_policy: AckPolicy.Explicit,
       // What was published before the agent's first start still counts; admission drops what is too old.
       deliver_policy: DeliverPolicy.All,
-      ack_wait: nanos(10_000),
+      ack_wait: nanos(ackWaitMs),
     });
   });
   const consumer = await connection.jetstream().consumers.get(subjects.stream, durable);

@@ -1,100 +1,54 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import * as mysql from '../bench/mysql.ts';
-import { mysqlReport, mysqlResults, mysqlText } from '../bench/mysql-report.ts';
-import { formatPlanningFigures, runPlanningBench } from '../bench/planning.ts';
-import { benchStages, type PostgresBenchOptions, runPostgresBench } from '../bench/postgres.ts';
-import { postgresReport, postgresResults, postgresText } from '../bench/postgres-report.ts';
-import type { DiskProfile } from '../lab/disk-profiles.ts';
+import { resultsOf, type Suite, type SuiteOptions } from '../bench/suite.ts';
+import { suites } from '../bench/suites.ts';
+import { ForewarmError } from '../lib/errors.ts';
+import { createCompareCommand } from './bench-compare.ts';
 import { type CommandContext, type Flags, print } from './context.ts';
 import { runInLab } from './lab-run.ts';
 import { renderTable } from './terminal/table.ts';
 
-const suites = [
-  {
-    name: 'postgres',
-    measures:
-      'moves a VM between real replicas: cold, with Forewarm, always warm; and what it costs the source',
-    needs: 'root for a limited disk, 6 GB of disk',
-    takes: '6 min (--quick 2 min)',
-  },
-  {
-    name: 'mysql',
-    measures: 'the same on MariaDB or MySQL; and warming into a full pool, and of a hot part of a table',
-    needs: 'root for a limited disk, 8 GB of disk',
-    takes: '9 min (--quick 3 min)',
-  },
-  {
-    name: 'planning',
-    measures: 'a work set of 128 GiB merged, encoded, decoded, planned',
-    needs: '1 GB of memory',
-    takes: '30 s',
-  },
-];
-
-interface MoveFlags extends Flags {
+interface SuiteFlags extends Flags, Omit<SuiteOptions, 'quick' | 'engine' | 'device'> {
   readonly quick?: boolean;
+  readonly engine?: SuiteOptions['engine'];
+  readonly device?: SuiteOptions['device'];
   readonly out: string;
-  readonly seed: number;
-  readonly repetitions: number;
-}
-
-interface PostgresFlags extends MoveFlags {
-  readonly device: DiskProfile;
-}
-
-interface MysqlFlags extends MoveFlags {
-  readonly engine: mysql.MysqlBenchOptions['engine'];
 }
 
 export function createCommand(context: CommandContext): Command {
   const bench = new Command('bench')
     .description('Runs a benchmark; without a name, lists them.')
     .action(() => context.out(listSuites()));
-  moveCommand(bench, suites[0]!)
-    .addOption(
-      new Option('--device <profile>', "speed of the target's disk")
-        .choices(['gp3', 'hdd', 'none'])
-        .default('gp3'),
-    )
-    .action((flags: PostgresFlags) => benchPostgres(context, flags));
-  moveCommand(bench, suites[1]!)
-    .addOption(
-      new Option('--engine <name>', 'database product of the servers')
-        .choices(['mariadb', 'mysql'])
-        .default('mariadb'),
-    )
-    .action((flags: MysqlFlags) => benchMysql(context, flags));
-  bench
-    .command('planning')
-    .description(suites[2]!.measures)
-    .option('--json', 'print the figures as JSON')
-    .action(async (flags: Flags) => {
-      const figures = await runPlanningBench();
-      print(context, flags, figures, () => `${formatPlanningFigures(figures)}\n`);
-    });
+  for (const suite of suites) bench.addCommand(suiteCommand(context, suite));
+  bench.addCommand(createCompareCommand(context));
   return bench;
 }
 
-/** A benchmark that moves VMs between real servers. */
-function moveCommand(bench: Command, { name, measures }: (typeof suites)[number]): Command {
-  return bench
-    .command(name)
-    .description(measures)
+function suiteCommand(context: CommandContext, suite: Suite): Command {
+  const command = new Command(suite.name)
+    .description(`${suite.measures}. Takes ${suite.takes}. Needs ${suite.needs}.`)
     .option('--quick', 'one repetition on less data: to see that it works')
-    .option('--repetitions <count>', 'how often each arm runs', wholeNumber, 3)
-    .option('--seed <number>', "of the applications' reads", wholeNumber, 7)
+    .option('--repetitions <count>', 'how often each arm runs', wholeNumber, suite.repetitions)
+    .option('--seed <number>', 'of everything that is drawn by lot', wholeNumber, 7)
     .option('--out <dir>', 'where results.json, report.html and the logs go', 'bench-results')
     .option('--json', 'print results.json on stdout too');
+  const { engines, devices } = suite;
+  if (engines !== undefined) command.addOption(choice('--engine <name>', 'database product', engines));
+  if (devices !== undefined) command.addOption(choice('--device <profile>', "target's disk", devices));
+  return command.action((flags: SuiteFlags) => runSuite(context, suite, flags));
+}
+
+function choice(flag: string, description: string, values: readonly string[]): Option {
+  return new Option(flag, description).choices([...values]).default(values[0]);
 }
 
 function listSuites(): string {
   const columns = (['name', 'takes', 'needs', 'measures'] as const).map((key) => ({
     title: key,
-    value: (suite: (typeof suites)[number]) => suite[key],
+    value: (suite: Suite) => suite[key],
   }));
-  return `${renderTable(columns, suites)}\nRun one with \`npm run bench -- NAME\`; its options with \`npm run bench -- NAME --help\`.\n`;
+  return `${renderTable(columns, suites)}\nRun one with \`npm run bench -- NAME\`; its options with \`npm run bench -- NAME --help\`. Two results are compared by \`npm run bench -- compare OLD.json NEW.json\`.\n`;
 }
 
 function wholeNumber(text: string): number {
@@ -103,35 +57,40 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-async function benchPostgres(context: CommandContext, flags: PostgresFlags): Promise<void> {
-  const options: PostgresBenchOptions = { ...flags, quick: flags.quick === true };
+async function runSuite(context: CommandContext, suite: Suite, flags: SuiteFlags): Promise<void> {
+  const { seed, engine = 'postgres', device = 'none', quick = false } = flags;
+  const options: SuiteOptions = {
+    ...{ seed, engine, device, quick },
+    repetitions: quick ? 1 : flags.repetitions,
+  };
   const out = new OutFolder(flags.out);
-  const bench = await runInLab(context, benchStages(options), (owned, onStage) =>
-    runPostgresBench(options, { owned, onStage, onLogs: out.writeLogs }),
+  const outcome = await runInLab(context, suite.stages(options), (owned, onStage) =>
+    suite.run(options, { owned, onStage, onLogs: out.writeLogs }),
   );
-  const results = postgresResults(bench);
-  out.write(results, postgresReport(bench));
-  print(context, flags, results, () => `\n${postgresText(bench, renderTable)}\nResults: ${out.path}\n`);
-}
-
-async function benchMysql(context: CommandContext, flags: MysqlFlags): Promise<void> {
-  const options: mysql.MysqlBenchOptions = { ...flags, quick: flags.quick === true };
-  const out = new OutFolder(flags.out);
-  const bench = await runInLab(context, mysql.benchStages(options), (owned, onStage) =>
-    mysql.runMysqlBench(options, { owned, onStage, onLogs: out.writeLogs }),
-  );
-  const results = mysqlResults(bench);
-  out.write(results, mysqlReport(bench));
-  print(context, flags, results, () => `\n${mysqlText(bench, renderTable)}\nResults: ${out.path}\n`);
+  const results = resultsOf(suite, options, outcome);
+  out.write(results, outcome.report());
+  print(context, flags, results, () => `\n${outcome.text(renderTable)}\nResults: ${out.path}\n`);
 }
 
 /** Where a benchmark leaves what it found. */
 class OutFolder {
   readonly path: string;
 
+  /** Made at once: a place that cannot be written is told before hours of work. */
   constructor(path: string) {
     this.path = resolve(path);
-    mkdirSync(this.path, { recursive: true });
+    try {
+      mkdirSync(this.path, { recursive: true });
+    } catch (error) {
+      throw new ForewarmError(
+        'config_invalid',
+        `${this.path} could not be made: ${(error as Error).message}`,
+        {
+          hint: 'Choose another place with --out DIR.',
+          cause: error,
+        },
+      );
+    }
   }
 
   readonly writeLogs = (logs: Readonly<Record<string, string>>): void => {

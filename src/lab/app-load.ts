@@ -4,6 +4,8 @@ import { type AppClient, openAppClient } from './app-client.ts';
 import type { AppConfig, AppReport, Measure } from './app-messages.ts';
 import { LoadMeter } from './load-meter.ts';
 import { LoadPattern } from './load-pattern.ts';
+import { Mirror } from './mirror.ts';
+import { TouchedBlocks } from './touched-blocks.ts';
 
 /** How far behind its schedule a limited rate makes up for what it could not do. */
 const catchUpMs = 100;
@@ -17,6 +19,7 @@ export class AppLoad {
   readonly #report: (report: AppReport) => void;
   readonly #pattern: LoadPattern;
   readonly #meters = new Set<LoadMeter>();
+  readonly #noting = new Set<TouchedBlocks>();
   readonly #stop = new AbortController();
   /** One a worker; replaced as a whole by a switch. */
   #clients: AppClient[] = [];
@@ -27,6 +30,7 @@ export class AppLoad {
   #resume: () => void = () => {};
   #nextTurnMs = 0;
   #maxTps: number | undefined;
+  #mirrored: Mirror | undefined;
 
   constructor(config: AppConfig, report: (report: AppReport) => void) {
     this.#config = config;
@@ -49,6 +53,7 @@ export class AppLoad {
     this.#nextTurnMs = systemClock.monotonicMs();
     await Promise.all(this.#clients.map((_, worker) => this.#work(worker)));
     clearInterval(timer);
+    await this.#mirrored?.close();
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
@@ -74,12 +79,17 @@ export class AppLoad {
   }
 
   measure(measures: readonly Measure[]): void {
-    for (const { name, forMs } of measures) {
+    for (const { name, forMs, touched } of measures) {
       const meter = new LoadMeter();
       this.#meters.add(meter);
+      const noted = touched === true ? new TouchedBlocks(this.#config.shape.rowCount) : undefined;
+      if (noted !== undefined) this.#noting.add(noted);
       setTimeout(() => {
         this.#meters.delete(meter);
         this.#report({ kind: 'measured', name, ...meter.sample() });
+        if (noted === undefined) return;
+        this.#noting.delete(noted);
+        this.#report({ kind: 'touched', name, blocks: noted.encode() });
       }, forMs);
     }
   }
@@ -91,6 +101,14 @@ export class AppLoad {
   pace(maxTps: number | undefined): void {
     this.#maxTps = maxTps;
     this.#nextTurnMs = systemClock.monotonicMs();
+  }
+
+  /** A share of the reads is done at another server too, and its answer not waited for; a share of 0 ends it. */
+  async mirror(dsn: string, share: number): Promise<void> {
+    const before = this.#mirrored;
+    this.#mirrored = undefined;
+    await before?.close();
+    if (share > 0) this.#mirrored = await Mirror.open({ share, open: () => this.#open(dsn) });
   }
 
   pause(): void {
@@ -131,13 +149,16 @@ export class AppLoad {
   }
 
   async #read(client: AppClient): Promise<void> {
-    const read = client.read(this.#pattern.next());
+    const ids = this.#pattern.next();
+    this.#mirrored?.offer(ids);
+    const read = client.read(ids);
     const settled = read.then(
       () => {},
       () => {},
     );
     this.#inFlight.set(client, settled);
     await read;
+    for (const noted of this.#noting) noted.mark(ids);
   }
 
   /** Waits for this worker's place in the schedule when the rate is limited. */

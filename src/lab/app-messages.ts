@@ -20,6 +20,8 @@ export interface AppConfig {
 export interface Measure {
   readonly name: string;
   readonly forMs: number;
+  /** Notes the blocks that are read meanwhile, too. */
+  readonly touched?: boolean;
 }
 
 /** From the parent to the application. */
@@ -30,6 +32,8 @@ export type AppCommand =
   | { readonly kind: 'shift'; readonly share: number }
   /** Another rate; as fast as it goes without one. */
   | { readonly kind: 'pace'; readonly maxTps?: number }
+  /** A share of the reads is done at that server too; 0 ends it. */
+  | { readonly kind: 'mirror'; readonly dsn: string; readonly share: number }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'stop' };
@@ -42,6 +46,7 @@ export interface LoadSample {
   readonly transactions: number;
   readonly failed: number;
   readonly p50Ms: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
@@ -51,6 +56,8 @@ export type AppReport =
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'sample' } & LoadSample)
   | ({ readonly kind: 'measured'; readonly name: string } & LoadSample)
+  /** Of a measure that notes them: a `TouchedBlocks` as text. */
+  | { readonly kind: 'touched'; readonly name: string; readonly blocks: string }
   /** The old connections are closed. `connectMs`: opening the new ones; `drainMs`: ending the old ones' reads. */
   | { readonly kind: 'switched'; readonly atMs: number; readonly connectMs: number; readonly drainMs: number }
   | { readonly kind: 'error'; readonly message: string };

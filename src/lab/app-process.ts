@@ -30,6 +30,11 @@ function obey(command: AppCommand): void {
     case 'pace':
       load.pace(command.maxTps);
       return;
+    case 'mirror':
+      load
+        .mirror(command.dsn, command.share)
+        .catch((error: unknown) => report({ kind: 'error', message: `mirror: ${String(error)}` }));
+      return;
     case 'pause':
       load.pause();
       return;

@@ -3,6 +3,7 @@ import { ForewarmError } from '../lib/errors.ts';
 import type { AppCommand, AppConfig, AppReport, LoadSample, Measure } from './app-messages.ts';
 import type { OwnedChild, OwnedProcesses } from './owned-processes.ts';
 import { siblingScript } from './sibling-script.ts';
+import { TouchedBlocks } from './touched-blocks.ts';
 
 type Switched = Extract<AppReport, { kind: 'switched' }>;
 
@@ -21,6 +22,7 @@ export class AppVm {
   readonly #events = new EventEmitter();
   readonly #samples: LoadSample[] = [];
   readonly #measured = new Map<string, LoadSample>();
+  readonly #touched = new Map<string, string>();
   readonly #errors: string[] = [];
   #failed = 0;
 
@@ -67,7 +69,7 @@ export class AppVm {
 
   /** Resolves when the old connections are drained; measures run on from the swap. */
   async switchTo(dsn: string, measures: readonly Measure[] = []): Promise<Switched> {
-    for (const { name } of measures) this.#measured.delete(name);
+    this.#forget(measures);
     const switched = this.#next<Switched>('switched');
     this.#send({ kind: 'switch', dsn, measures });
     return switched;
@@ -75,13 +77,23 @@ export class AppVm {
 
   /** Measures from now on; `measured` gives the results. */
   measure(measures: readonly Measure[]): void {
-    for (const { name } of measures) this.#measured.delete(name);
+    this.#forget(measures);
     this.#send({ kind: 'measure', measures });
   }
 
   /** The result of a measure of that name; waits until its time is over. */
   async measured(name: string): Promise<LoadSample> {
     return this.#measured.get(name) ?? this.#next<LoadSample>(`measured ${name}`);
+  }
+
+  /** The blocks of its table that it read during a measure that notes them, in rising order; waits for its end. */
+  async touchedBlocks(name: string): Promise<readonly number[]> {
+    return TouchedBlocks.blocksOf(this.#touched.get(name) ?? (await this.#next<string>(`touched ${name}`)));
+  }
+
+  /** Does a share of its reads at another server too; 0 ends it. */
+  mirror(dsn: string, share: number): void {
+    this.#send({ kind: 'mirror', dsn, share });
   }
 
   /** Makes a share of the hot ranges cold and as many cold ones hot. */
@@ -107,6 +119,13 @@ export class AppVm {
     await this.#owned.end(this.#process, 'SIGTERM');
   }
 
+  #forget(measures: readonly Measure[]): void {
+    for (const { name } of measures) {
+      this.#measured.delete(name);
+      this.#touched.delete(name);
+    }
+  }
+
   #send(command: AppCommand): void {
     if (this.#process.child.connected) this.#process.child.send(command);
   }
@@ -119,6 +138,11 @@ export class AppVm {
     if (report.kind === 'measured') {
       this.#measured.set(report.name, report);
       this.#events.emit(`measured ${report.name}`, report);
+      return;
+    }
+    if (report.kind === 'touched') {
+      this.#touched.set(report.name, report.blocks);
+      this.#events.emit(`touched ${report.name}`, report.blocks);
       return;
     }
     if (report.kind === 'error') {

@@ -34,6 +34,7 @@ export class LoadMeter {
       transactions: this.#transactions,
       failed: this.#failed,
       p50Ms: percentileMs(50),
+      p95Ms: percentileMs(95),
       p99Ms: percentileMs(99),
       maxMs: empty ? 0 : this.#histogram.max / 1000,
     };

@@ -19,6 +19,8 @@ export interface LoadShape {
   readonly skew?: number;
   /** Rows a read asks for. Default 20. */
   readonly readRowCount?: number;
+  /** Read from the first row to the last and over again, whatever is said above of places and skew. */
+  readonly sequential?: boolean;
 }
 
 /** Ids from and to, both included. */
@@ -38,10 +40,13 @@ export class LoadPattern {
   readonly #hotCount: number;
   /** Sums of the weights up to each rank. */
   readonly #cumulative: Float64Array;
+  /** The id to go on with, where the table is read in sequence. */
+  #nextId: number | undefined;
 
   constructor(shape: LoadShape) {
     this.#random = seededRandom(shape.seed);
     this.#rowCount = shape.rowCount;
+    if (shape.sequential === true) this.#nextId = 1;
     this.#rangeRowCount = Math.min(shape.rowCount, (shape.rangeBlockCount ?? 18) * rowsPerBlock);
     this.#readRowCount = Math.min(shape.readRowCount ?? 20, this.#rangeRowCount);
     const rangeCount = Math.max(1, Math.floor(shape.rowCount / this.#rangeRowCount));
@@ -64,6 +69,12 @@ export class LoadPattern {
 
   /** The next read. */
   next(): IdRange {
+    if (this.#nextId !== undefined) {
+      const from = this.#nextId;
+      const to = Math.min(this.#rowCount, from + this.#readRowCount - 1);
+      this.#nextId = to === this.#rowCount ? 1 : to + 1;
+      return [from, to];
+    }
     const wanted = this.#random() * (this.#cumulative[this.#hotCount - 1] ?? 0);
     const first = (this.#order[this.#rankOf(wanted)] ?? 0) * this.#rangeRowCount + 1;
     const from = first + this.#below(this.#rangeRowCount - this.#readRowCount + 1);

@@ -1,15 +1,28 @@
-import type { Engine, LocalRelation, Observation, PoolState, ServerHealth } from '../engines/engine.ts';
+import type {
+  Engine,
+  LocalRelation,
+  Observation,
+  PoolState,
+  ServerHealth,
+  VmObservation,
+} from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ForewarmError } from '../lib/errors.ts';
-import { type BlockRanges, emptyRanges, rangesOf, singleRange, union } from '../planning/block-ranges.ts';
+import { type BlockRanges, emptyRanges, rangesOf, union } from '../planning/block-ranges.ts';
 import { relationKey, type WorkSet, type WorkSetRelation } from '../planning/work-set.ts';
 
 export interface SimulatedEngineOptions {
   readonly replica: string;
   /** Blocks of its one table that each VM keeps in the source's pool. */
   readonly workSetBlocks: number;
+  /** So many ranges of equal length with gaps between; 1 by default. */
+  readonly workSetRanges?: number;
   readonly poolBlocks?: number;
   readonly msPerStep?: number;
+  /** VMs that read here all the time, so many relations each. */
+  readonly readers?: { readonly vms: readonly string[]; readonly relations: number };
+  /** Called when a read of a VM's blocks begins. */
+  readonly onRead?: (vm: string) => void;
 }
 
 const blockBytes = 8192;
@@ -22,6 +35,7 @@ export class SimulatedEngine implements Engine {
   readonly kind = 'postgres' as const;
   readonly tells = { readsOfVms: true, heatOfBlocks: true };
   readonly #options: Required<SimulatedEngineOptions>;
+  readonly #seen = new Map<string, VmObservation>();
   #resident = new Map<string, BlockRanges>();
   #disk: Promise<void> = Promise.resolve();
   /** Blocks that were read, again if they were read again. */
@@ -31,7 +45,16 @@ export class SimulatedEngine implements Engine {
   lagMs: number | null = 0;
 
   constructor(options: SimulatedEngineOptions) {
-    this.#options = { poolBlocks: 65_536, msPerStep: 0, ...options };
+    this.#options = {
+      workSetRanges: 1,
+      poolBlocks: 65_536,
+      msPerStep: 0,
+      readers: { vms: [], relations: 0 },
+      onRead: () => {},
+      ...options,
+    };
+    const { vms, relations } = this.#options.readers;
+    for (const vm of vms) this.#seen.set(vm, observationOf(vm, relations));
   }
 
   /** As a restart of a server does. */
@@ -73,7 +96,7 @@ export class SimulatedEngine implements Engine {
     sample: async () => this.#answer(),
     collect: async (): Promise<Observation> => ({
       windowMs: 1000,
-      vms: new Map(),
+      vms: this.#seen,
       unmatched: { sessions: 0, blocks: 0 },
     }),
   };
@@ -83,7 +106,7 @@ export class SimulatedEngine implements Engine {
     const relation: WorkSetRelation = {
       ...this.#relation(vm),
       share: 1,
-      ranges: singleRange(0, this.#options.workSetBlocks, 3),
+      ranges: this.#workSetRanges(),
     };
     return {
       vm,
@@ -123,6 +146,7 @@ export class SimulatedEngine implements Engine {
   }
 
   async warm(step: { relation: LocalRelation; wanted: readonly number[] }) {
+    this.#options.onRead(step.relation.name);
     await systemClock.sleep(this.#options.msPerStep);
     await this.#disk;
     this.#answer();
@@ -151,6 +175,19 @@ export class SimulatedEngine implements Engine {
     return this.#resident.get(key) ?? emptyRanges;
   }
 
+  /** Each range is followed by a gap of its own length, but for a single one. */
+  #workSetRanges(): BlockRanges {
+    const { workSetBlocks, workSetRanges } = this.#options;
+    const length = Math.ceil(workSetBlocks / workSetRanges);
+    return rangesOf(
+      Array.from({ length: workSetRanges }, (_, i) => [
+        2 * i * length,
+        Math.min(length, workSetBlocks - i * length),
+        3,
+      ]),
+    );
+  }
+
   #relation(vm: string): LocalRelation {
     const name = vm;
     return {
@@ -161,11 +198,29 @@ export class SimulatedEngine implements Engine {
       fork: 'main',
       oid: 1,
       filenode: `1/1/${name}`,
-      sizeBlocks: this.#options.workSetBlocks,
+      sizeBlocks: this.#options.workSetBlocks * (this.#options.workSetRanges === 1 ? 1 : 2),
     };
   }
 
   #answer(): void {
     if (!this.up) throw new ForewarmError('database_unreachable', `${this.#options.replica} is down`);
   }
+}
+
+/** The same in every window: relations that a VM reads with falling shares. */
+function observationOf(vm: string, relations: number): VmObservation {
+  const blocks = Array.from({ length: relations }, (_, i) => Math.ceil(10_000 / (i + 1)));
+  const total = blocks.reduce((sum, count) => sum + count, 0);
+  return {
+    blocks: total,
+    blocksHit: total,
+    blocksRead: 0,
+    splitBlocks: 0,
+    relations: blocks.map((count, i) => ({
+      ref: { database: 'app', schema: 'public', name: i === 0 ? vm : `${vm}_${i}`, kind: 'table' },
+      oid: i + 1,
+      blocks: count,
+    })),
+    unexplained: [],
+  };
 }

@@ -19,3 +19,8 @@ export const systemClock: Clock = {
     await delay(Math.max(0, ms), undefined, signal === undefined ? {} : { signal }).catch(() => {});
   },
 };
+
+/** Wall clock in milliseconds with fractions, the same in all processes of a machine but for adjustments since their start. */
+export function preciseNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

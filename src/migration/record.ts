@@ -44,3 +44,18 @@ export function advance(record: MigrationRecord, trigger: Trigger, at: Date): Mi
     ...(isEnd(next) ? { endedAt: time } : {}),
   };
 }
+
+/** The states that a record has been through, in their order, each with its time; profiling, whose time is not kept, with that of the acceptance. */
+export function statesPassed(record: MigrationRecord): readonly { state: MigrationState; at: string }[] {
+  const { state, acceptedAt, warmingAt, readyAt, arrivedAt, endedAt } = record;
+  const profiled = state === 'profiling' || warmingAt !== undefined;
+  const times: readonly (readonly [MigrationState, string | undefined])[] = [
+    ['accepted', acceptedAt],
+    ['profiling', profiled ? acceptedAt : undefined],
+    ['warming', warmingAt],
+    ['ready', readyAt],
+    ['arrived', arrivedAt],
+    ...(isEnd(state) ? [[state, endedAt] as const] : []),
+  ];
+  return times.flatMap(([passed, at]) => (at === undefined ? [] : [{ state: passed, at }]));
+}

@@ -123,8 +123,8 @@ export class WarmAhead {
         hint: '`forewarm status` lists the replicas and what they lack.',
       });
     }
-    const replicas = (await broker.replicas.list()).map((stored) => stored.value.replica).sort();
-    if (!replicas.includes(to)) {
+    if ((await broker.replicas.get(to)) === null) {
+      const replicas = (await broker.replicas.list()).map((stored) => stored.value.replica).sort();
       const atHand =
         replicas.length === 0 ? 'none is' : `${replicas.join(', ')} ${replicas.length === 1 ? 'is' : 'are'}`;
       throw new ForewarmError('replica_unknown', `no agent answers for replica ${to}; ${atHand} at hand`, {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentConfig } from '../../src/config/options.ts';
+import type { MigrationRecord } from '../../src/messages/record.ts';
+import { recordFromIntent } from '../../src/migration/record.ts';
 import { isEnd } from '../../src/migration/transitions.ts';
 import { intent, SimulatedWorld } from './simulated-world.ts';
 
@@ -86,4 +88,41 @@ describe('servers away', () => {
       expect(first.engine.blocksRead).toBe(10_000);
     },
   );
+});
+
+describe("an agent's death between a record and its event", () => {
+  const stored = (fields: Partial<MigrationRecord>): MigrationRecord => ({
+    ...recordFromIntent(intent(), new Date()),
+    ...fields,
+  });
+  const mark = async ({ id, target }: MigrationRecord) =>
+    await world.broker.active.put(`db2.${id}`, { v: 1, migration: id, target, at: new Date().toISOString() });
+  const told = async (id: string) => (await world.eventsOf(id)).filter((event) => !event.progress);
+
+  it('is made up for by the next one, and nothing is told twice', async () => {
+    await world.start('db1');
+    const now = new Date().toISOString();
+    const record = stored({ state: 'warming', warmingAt: now });
+    const { id, vm, target, acceptedAt } = record;
+    await world.broker.records.create(id, record);
+    await mark(record);
+    await world.broker.events.publish({ v: 1, id, vm, target, state: 'accepted', at: acceptedAt! });
+    await world.start('db2');
+    await world.reached(id, 'ready');
+    expect((await told(id)).map(({ state }) => state)).toEqual([
+      ...['accepted', 'profiling', 'warming', 'ready'],
+    ]);
+  });
+
+  it('is made up for when the migration had ended', async () => {
+    const endedAt = new Date(Date.now() - 60_000).toISOString();
+    const record = stored({ state: 'aborted', endedAt, reason: 'the test says so' });
+    await world.broker.records.create(record.id, record);
+    await mark(record);
+    await world.start('db2');
+    await expect.poll(async () => (await world.broker.active.list()).length).toBe(0);
+    const events = await told(record.id);
+    expect(events.map(({ state }) => state)).toEqual(['accepted', 'aborted']);
+    expect(events[1]).toMatchObject({ at: endedAt, reason: 'the test says so' });
+  });
 });

@@ -23,15 +23,20 @@ export interface AgentProcessOptions {
 /** A `forewarm agent` process beside one server, as the user that setup.sql makes. */
 export class AgentProcess {
   readonly replica: string;
-  readonly #child: OwnedChild;
+  #child: OwnedChild;
+  readonly #configFile: string;
   readonly #owned: OwnedProcesses;
   readonly #logFile: string;
 
-  private constructor(options: AgentProcessOptions, child: OwnedChild, logFile: string) {
+  private constructor(
+    options: AgentProcessOptions,
+    files: { readonly config: string; readonly log: string },
+  ) {
     this.replica = options.server.name;
     this.#owned = options.owned;
-    this.#child = child;
-    this.#logFile = logFile;
+    this.#configFile = files.config;
+    this.#logFile = files.log;
+    this.#child = this.#spawn();
   }
 
   /** Writes the agent's file and starts it; `answering` says when it is there. */
@@ -53,11 +58,19 @@ export class AgentProcess {
     // JSON is YAML.
     writeFileSync(configFile, JSON.stringify(config, null, 2));
     const logFile = join(dir, 'log');
-    const log = openSync(logFile, 'a');
+    return new AgentProcess(options, { config: configFile, log: logFile });
+  }
+
+  /** Again after `stop`; `answering` says when it is there. */
+  start(): void {
+    this.#child = this.#spawn();
+  }
+
+  #spawn(): OwnedChild {
+    const log = openSync(this.#logFile, 'a');
     try {
-      const command = [...siblingScript(import.meta.url, '../../cli'), 'agent', '--config', configFile];
-      const child = owned.spawn(process.execPath, command, { stdio: ['ignore', log, log] });
-      return new AgentProcess(options, child, logFile);
+      const command = [...siblingScript(import.meta.url, '../../cli'), 'agent', '--config', this.#configFile];
+      return this.#owned.spawn(process.execPath, command, { stdio: ['ignore', log, log] });
     } finally {
       closeSync(log);
     }

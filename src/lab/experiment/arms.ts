@@ -5,106 +5,40 @@ import type { MigrationRecord } from '../../messages/record.ts';
 import { isEnd } from '../../migration/transitions.ts';
 import type { LoadSample } from '../app-messages.ts';
 import { until } from '../run.ts';
-import type { DatabaseServer } from './database.ts';
+import { runMove, type Warming } from './move.ts';
 import { residentBlocksOf } from './pool-map.ts';
-import type { ArmName, ArmRun, Mark, MigrationEvidence, Stretch } from './result.ts';
-import type { Switched } from './route-follower.ts';
+import type { ArmName, ArmRun, MigrationEvidence, Stretch } from './result.ts';
 import { replicas, type Site, tableOf, tables, vms } from './site.ts';
 
-const measures = [
-  { name: 'first1s', forMs: 1_000 },
-  { name: 'first10s', forMs: 10_000 },
-];
-/** What is looked at before the switch. */
-const leadMs = 3_000;
 const deadlineMs = 60_000;
 
 /** Moves the VM once, in the way of that arm, and measures what becomes of its reads. */
 export async function runArm(site: Site, name: ArmName): Promise<ArmRun> {
-  await leaveTarget(site, name);
-  const osResidentBytes = name === 'warm' ? undefined : await site.coolTarget();
-  site.mover.pace(site.options.pace.before);
-  await systemClock.sleep(leadMs);
-  const failedBefore = site.mover.failedQueries;
-  const firstSample = site.mover.samples.length;
-  const warmed = name === 'forewarm' ? await warmAhead(site, { vm: vms.mover, tables }) : undefined;
-  await systemClock.sleep(500);
-  const readsBefore = await site.targetReads();
-  site.mover.pace(site.options.pace.after);
-  const switched = await site.route.through(() => arrive(site, warmed?.evidence.record), {
-    replica: replicas.target,
-    measures,
+  const move = await runMove(site, {
+    target: name === 'warm' ? 'warm' : 'cold',
+    ...(name === 'forewarm' ? { warm: () => warmAhead(site, { vm: vms.mover, tables }) } : {}),
+    windowsMs: [1_000, 10_000],
   });
-  const first1s = stretchOf(await site.mover.measured('first1s'));
-  const first10s = stretchOf(await site.mover.measured('first10s'));
-  const readAfterBytes = (await site.targetReads()).bytes - readsBefore.bytes;
-  if (warmed !== undefined) await settled(site, warmed.evidence.record.id);
+  const { warming, stretches, samples, marks, osResidentBytes, switchMs } = move;
+  if (warming !== undefined) await settled(site, warming.evidence.record.id);
   return {
     figures: {
       name,
-      readyMs: warmed?.readyMs ?? 0,
-      bytesRead: warmed?.bytesRead ?? 0,
-      ...{ first1s, first10s, readAfterBytes },
-      failedQueries: site.mover.failedQueries - failedBefore,
+      readyMs: warming?.readyMs ?? 0,
+      bytesRead: warming?.bytesRead ?? 0,
+      first1s: stretchOf(stretches[0]),
+      first10s: stretchOf(stretches[1]),
+      readAfterBytes: move.readAfterBytes,
+      failedQueries: move.failedQueries,
     },
-    samples: relativeTo(switched, site.mover.samples.slice(Math.max(0, firstSample - leadMs / 100))),
-    marks: (warmed?.marks ?? []).map(({ name: mark, atMs }) => ({ name: mark, atMs: atMs - switched.atMs })),
-    osResidentBytes,
-    switchMs: switched.switchMs,
-    ...(warmed === undefined ? {} : { migration: warmed.evidence }),
+    ...{ samples, marks, osResidentBytes, switchMs },
+    ...(warming === undefined ? {} : { migration: warming.evidence }),
   };
 }
 
-/** Missing blocks within half a second below which an application is taken to have found its place. */
-const settledBlocks = 8;
-
-/** Resolves when the mover finds all that it reads in that server's pool, or after `limitMs`. */
-export async function untilAllIsFound(site: Site, server: DatabaseServer, limitMs: number): Promise<void> {
-  const endMs = systemClock.monotonicMs() + limitMs;
-  let before = await site.moverMisses(server);
-  for (let quiet = 0; quiet < 3 && systemClock.monotonicMs() < endMs; ) {
-    await systemClock.sleep(500);
-    const now = await site.moverMisses(server);
-    quiet = now - before < settledBlocks ? quiet + 1 : 0;
-    before = now;
-  }
-}
-
-/**
- * Lets the mover read at the target, as fast as it can, until all that it reads is in the pool there. The
- * page cache is filled first, for on a slow disk that would take minutes.
- */
-async function warmByLoad(site: Site): Promise<void> {
-  await site.target.fillPageCache(tableOf(vms.mover));
-  site.mover.pace(undefined);
-  await go(site, replicas.target);
-  await systemClock.sleep(2_000);
-  await untilAllIsFound(site, site.target, 30_000);
-}
-
-/** Back to the source; before the control arm the target is warm from the mover's own reads. */
-async function leaveTarget(site: Site, name: ArmName): Promise<void> {
-  if (name === 'warm') await warmByLoad(site);
-  await goHome(site);
-}
-
-/** The mover reads at the source again, at its rate there. */
-export async function goHome(site: Site): Promise<void> {
-  site.mover.pace(site.options.pace.before);
-  await go(site, replicas.source);
-}
-
-async function go(site: Site, replica: string): Promise<void> {
-  await site.route.through(() => site.broker.routes.set(vms.mover, { replica }), { replica });
-}
-
 /** A VM's move that has come to ready. */
-export interface Warmed {
+export interface Warmed extends Warming {
   readonly evidence: MigrationEvidence;
-  readonly readyMs: number;
-  readonly bytesRead: number;
-  /** `atMs` as milliseconds since 1970. */
-  readonly marks: readonly Mark[];
 }
 
 /** Publishes the intent and waits for ready, as a hypervisor's hook would; the pools are looked at for these tables. */
@@ -146,14 +80,14 @@ export async function warmAhead(
   const strangerAfter = await target.reads(tableOf(vms.stayer));
   const readyAtMs = Date.parse(record.readyAt ?? '');
   const counted = site.disk.counters() !== undefined;
+  const operationsRead =
+    readsAfter.operations === undefined ? undefined : readsAfter.operations - (readsBefore.operations ?? 0);
   return {
+    operationsRead,
     evidence: {
       record,
       maps: { source: atSource, before, after },
-      operationsRead:
-        readsAfter.operations === undefined
-          ? undefined
-          : readsAfter.operations - (readsBefore.operations ?? 0),
+      operationsRead,
       strangerBlocks: {
         read: strangerAfter - strangerBefore,
         resident: residentBlocksOf(after, tableOf(vms.stayer)),
@@ -173,18 +107,6 @@ function notReady(record: MigrationRecord): ForewarmError {
   return new ForewarmError('lab_unavailable', `the migration is ${record.state} before it was ready: ${why}`);
 }
 
-/** Without a migration the route is set by hand; with one, the target's agent does it on arrival. */
-async function arrive(site: Site, record: MigrationRecord | undefined): Promise<void> {
-  if (record === undefined) {
-    await site.broker.routes.set(vms.mover, { replica: replicas.target });
-    return;
-  }
-  await site.broker.publishOutcome(replicas.target, {
-    ...{ v: wireVersion, kind: 'arrived', id: record.id },
-    at: new Date().toISOString(),
-  });
-}
-
 /** Calls a move off, and waits for its end. */
 export async function callOff(site: Site, { id }: MigrationRecord): Promise<void> {
   await site.broker.publishOutcome(replicas.target, {
@@ -195,7 +117,7 @@ export async function callOff(site: Site, { id }: MigrationRecord): Promise<void
 }
 
 /** A migration that still accounts for itself would disturb the next arm. */
-async function settled(site: Site, id: string): Promise<void> {
+export async function settled(site: Site, id: string): Promise<void> {
   await until(
     'the migration to end',
     async () => {
@@ -206,13 +128,11 @@ async function settled(site: Site, id: string): Promise<void> {
   );
 }
 
-function stretchOf({ transactions, durationMs, p99Ms }: LoadSample): Stretch {
+function stretchOf(sample: LoadSample | undefined): Stretch {
+  if (sample === undefined) throw new Error('a window was not measured');
+  const { transactions, durationMs, p99Ms } = sample;
   return {
     tps: Math.round((transactions * 10_000) / durationMs) / 10,
     p99Ms: Math.round(p99Ms * 1000) / 1000,
   };
-}
-
-function relativeTo({ atMs }: Switched, samples: readonly LoadSample[]): LoadSample[] {
-  return samples.map((sample) => ({ ...sample, atMs: sample.atMs - atMs }));
 }

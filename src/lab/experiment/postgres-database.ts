@@ -46,6 +46,12 @@ async function start({ owned, replicas, poolMb, tables }: StartDatabaseOptions):
   };
 }
 
+/** The server itself, for what only PostgreSQL has. */
+export function postgresOf(server: DatabaseServer): PostgresServer {
+  if (!(server instanceof PostgresReplica)) throw new Error(`${server.name} is no PostgreSQL server`);
+  return server.postgres;
+}
+
 class PostgresReplica implements DatabaseServer {
   readonly name: string;
   readonly dataDir: string;
@@ -64,6 +70,10 @@ class PostgresReplica implements DatabaseServer {
       engine: 'postgres',
       url: server.url({ role: 'forewarm', applicationName: 'forewarm' }),
     };
+  }
+
+  get postgres(): PostgresServer {
+    return this.#server;
   }
 
   get pid(): number | undefined {

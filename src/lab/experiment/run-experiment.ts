@@ -1,8 +1,8 @@
-import { systemClock } from '../../lib/clock.ts';
 import { type DiskProfile, limitOf } from '../disk-profiles.ts';
-import { runArm, untilAllIsFound } from './arms.ts';
+import { runArm } from './arms.ts';
 import type { DatabaseKind } from './database.ts';
 import { databaseKinds } from './databases.ts';
+import { fillSource } from './move.ts';
 import type { ArmFigures, ArmName, ArmRun, DemoDocument, MigrationEvidence } from './result.ts';
 import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
 
@@ -65,16 +65,6 @@ export async function runExperiment(
   }
 }
 
-/**
- * As fast as it can, for `fillMs` at least and on to the moment at which it finds everything in the pool,
- * for twice as long at most: what the source has never read cannot be warmed.
- */
-async function fillSource(site: Site, fillMs: number): Promise<void> {
-  site.mover.pace(undefined);
-  await systemClock.sleep(fillMs);
-  await untilAllIsFound(site, site.source, fillMs);
-}
-
 /** The migration whose work set the document tells: the last one. */
 export function lastMigration(runs: readonly ArmRun[]): MigrationEvidence | undefined {
   return runs.findLast((run) => run.migration !== undefined)?.migration;
@@ -86,7 +76,7 @@ export function lastMigration(runs: readonly ArmRun[]): MigrationEvidence | unde
  */
 export function floorMsOf(
   device: { readonly profile: DiskProfile; readonly throttled: boolean },
-  migration: MigrationEvidence | undefined,
+  migration: Pick<MigrationEvidence, 'record'> | undefined,
   maxReadBytes = Number.POSITIVE_INFINITY,
 ): number {
   const bytes = migration?.record.workSet?.bytes ?? 0;

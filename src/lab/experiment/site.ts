@@ -166,12 +166,7 @@ export class Site {
    */
   async coolTarget(): Promise<number | undefined> {
     const { target } = this;
-    await target.stop();
-    await dropOsCache(target.dataDir);
-    const residentAtStart = await residentBytes(target.dataDir);
-    await target.start();
-    for (const pid of pidsOf(target)) this.disk.add(pid);
-    await target.caughtUp();
+    const residentAtStart = await restartCold(target, this.disk);
     await target.bringIn(tableOf(vms.resident));
     await this.agents.target.answering(this.broker);
     return residentAtStart;
@@ -185,18 +180,24 @@ export class Site {
     return { bytes, operations: undefined };
   }
 
-  /** Blocks of the mover's table and key that a server did not find in its pool, since its start. */
-  async moverMisses(server: DatabaseServer): Promise<number> {
-    return server.misses(tableOf(vms.mover));
-  }
-
   async close(): Promise<void> {
     this.#stop.abort();
     await this.broker.close();
   }
 }
 
-function pidsOf(server: DatabaseServer): number[] {
+/** Starts a server anew with nothing in its pool or in the page cache. Gives what the page cache held before the start. */
+export async function restartCold(server: DatabaseServer, disk: LimitedDisk): Promise<number | undefined> {
+  await server.stop();
+  await dropOsCache(server.dataDir);
+  const residentAtStart = await residentBytes(server.dataDir);
+  await server.start();
+  for (const pid of pidsOf(server)) disk.add(pid);
+  await server.caughtUp();
+  return residentAtStart;
+}
+
+export function pidsOf(server: DatabaseServer): number[] {
   return server.pid === undefined ? [] : [server.pid];
 }
 
@@ -219,7 +220,7 @@ function tablesOf({ tableMb, neighbourTableMb, others = [] }: SiteOptions) {
 }
 
 /** How a VM reads its table. */
-export interface VmLoad extends Pick<LoadShape, 'hotShare' | 'hotPlace'> {
+export interface VmLoad extends Pick<LoadShape, 'hotShare' | 'hotPlace' | 'sequential' | 'readRowCount'> {
   readonly vm: string;
   readonly clientCount: number;
   /** As fast as it goes without it. */

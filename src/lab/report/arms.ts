@@ -51,7 +51,7 @@ export interface Timeline {
 
 /** The arms' samples in bins; of several repetitions, the last. */
 export function timelineOf(
-  runs: readonly ArmRun[],
+  runs: readonly (Pick<ArmRun, 'samples'> & { readonly figures: Pick<ArmRun['figures'], 'name'> })[],
   by: { readonly fromS: number; readonly toS: number; readonly binS: number },
 ): Timeline {
   const binCount = Math.round((by.toS - by.fromS) / by.binS);

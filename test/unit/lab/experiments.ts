@@ -8,7 +8,16 @@ export function armRun(name: ArmName, by: { before: number; after: number; ready
   const samples = Array.from({ length: 130 }, (_, i) => {
     const atMs = (i - 30) * 100;
     const tps = atMs < 0 ? by.before : by.after;
-    return { atMs, durationMs: 100, transactions: tps / 10, failed: 0, p50Ms: 1, p99Ms: 2, maxMs: 3 };
+    return {
+      atMs,
+      durationMs: 100,
+      transactions: tps / 10,
+      failed: 0,
+      p50Ms: 1,
+      p95Ms: 1.5,
+      p99Ms: 2,
+      maxMs: 3,
+    };
   });
   const stretch = { tps: by.after, p99Ms: 2 };
   const readyMs = by.readyMs ?? 0;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Intent, intentSchema } from '../../../src/messages/intent.ts';
 import { recordSchema } from '../../../src/messages/record.ts';
 import { admit } from '../../../src/migration/admission.ts';
-import { advance, recordFromIntent } from '../../../src/migration/record.ts';
+import { advance, recordFromIntent, statesPassed } from '../../../src/migration/record.ts';
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds));
 const intent: Intent = intentSchema.parse({
@@ -47,6 +47,29 @@ describe('a record', () => {
   it('is not changed by a trigger that comes too late', () => {
     const aborted = advance(recordFromIntent(intent, at(1)), 'abort', at(2))!;
     expect(advance(aborted, 'arrive', at(3))).toBeNull();
+  });
+});
+
+describe('the states that a record has been through', () => {
+  const names = (record: Parameters<typeof statesPassed>[0]) =>
+    statesPassed(record).map(({ state }) => state);
+  const accepted = recordFromIntent(intent, at(1));
+
+  it('are all of a good migration, in their order and each at its time', () => {
+    const warming = advance(advance(accepted, 'profile', at(2))!, 'warm', at(3))!;
+    const arrived = advance(advance(warming, 'ready', at(4))!, 'arrive', at(5))!;
+    const completed = advance(arrived, 'complete', at(6))!;
+    expect(names(completed)).toEqual(['accepted', 'profiling', 'warming', 'ready', 'arrived', 'completed']);
+    expect(statesPassed(completed).map((one) => one.at)).toEqual(
+      [1, 1, 3, 4, 5, 6].map((second) => at(second).toISOString()),
+    );
+  });
+
+  it('are those of a short one', () => {
+    expect(names(accepted)).toEqual(['accepted']);
+    expect(names(advance(accepted, 'profile', at(2))!)).toEqual(['accepted', 'profiling']);
+    expect(names(advance(accepted, 'arrive', at(2))!)).toEqual(['accepted', 'arrived']);
+    expect(names(advance(accepted, 'abort', at(2))!)).toEqual(['accepted', 'aborted']);
   });
 });
 

@@ -1,0 +1,24 @@
+import { paperStages, runPaper } from './paper.ts';
+import { paperFigures } from './paper-figures.ts';
+import { paperReport, paperText } from './paper-report.ts';
+import type { Suite } from './suite.ts';
+
+export const paperSuite: Suite = {
+  name: 'paper',
+  measures: 'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
+  needs: 'root for limited disks, 5 GB of disk',
+  takes: '27 min (--quick 4 min)',
+  engines: ['postgres'],
+  devices: ['gp3', 'hdd', 'none'],
+  repetitions: 3,
+  stages: paperStages,
+  async run(options, lab) {
+    const bench = await runPaper(options, lab);
+    const { settings, version, ...seen } = bench;
+    return {
+      ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },
+      text: (renderTable) => paperText(bench, renderTable),
+      report: () => paperReport(bench),
+    };
+  },
+};

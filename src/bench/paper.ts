@@ -1,0 +1,282 @@
+import { pairKey } from '../broker/bucket.ts';
+import { arrive } from '../lab/experiment/move.ts';
+import { settled, type Warmed, warmAhead } from '../lab/experiment/arms.ts';
+import { postgresOf } from '../lab/experiment/postgres-database.ts';
+import { RouteFollower } from '../lab/experiment/route-follower.ts';
+import {
+  pidsOf,
+  replicas,
+  restartCold,
+  Site,
+  type SiteOptions,
+  type Stage,
+  startStages,
+  tableOf,
+  type VmLoad,
+} from '../lab/experiment/site.ts';
+import type { AppVm } from '../lab/app-vm.ts';
+import { type LimitedDisk, limitDisk } from '../lab/disk.ts';
+import { until } from '../lab/run.ts';
+import { systemClock } from '../lib/clock.ts';
+import { DiskWatch, type DiskSample } from './disk-watch.ts';
+import type { SuiteLab, SuiteOptions } from './suite.ts';
+import { RowWriter } from './row-writer.ts';
+
+/** As in the paper's figure 4, and one more. */
+export const patterns = {
+  a: 'every cache cold',
+  b: 'every cache warm',
+  c: 'only the source warm',
+  d: 'only the source warm, with Forewarm',
+} as const;
+export type Pattern = keyof typeof patterns;
+
+export type PaperLoad = 'sequence' | 'application';
+
+/** One panel: so many VMs under one load, which move at once. */
+export interface PaperCase {
+  readonly load: PaperLoad;
+  readonly vmCount: 1 | 6;
+}
+
+export interface PaperSettings extends Omit<SiteOptions, 'owned' | 'onStage'> {
+  readonly repetitions: number;
+  readonly cases: readonly PaperCase[];
+  /** All data of the one VM, and of the six together. */
+  readonly dataMb: number;
+  /** Under load before the migration begins, its own time, and what is looked at behind it. */
+  readonly beforeMs: number;
+  readonly migrationMs: number;
+  readonly afterMs: number;
+}
+
+/** One VM's or server's value over time; `atMs` counts from the migration's begin. */
+export interface Point {
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly bytes: number;
+}
+
+export interface PaperRun extends PaperCase {
+  readonly pattern: Pattern;
+  readonly repetition: number;
+  /** Bytes of the rows that each VM was given. */
+  readonly read: readonly { readonly vm: string; readonly points: readonly Point[] }[];
+  /** Bytes from each server's disk; empty where the machine does not count them. */
+  readonly disks: { readonly source: readonly Point[]; readonly target: readonly Point[] };
+  /** When the first VM's connections took over, and the last one's. */
+  readonly switchedMs: readonly [number, number];
+  /** Of the intents, where there were any: before the migration begins, thus below 0. */
+  readonly intentMs?: number;
+  readonly readyMs?: number;
+  readonly failedQueries: number;
+}
+
+export interface PaperBench {
+  readonly settings: PaperSettings;
+  readonly version: string;
+  readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
+  readonly runs: readonly PaperRun[];
+}
+
+const singleVm = 'app10';
+const sixVms = ['app4', 'app5', 'app6', 'app7', 'app8', 'app9'];
+/** 8 KiB of rows. */
+const blockRows = 34;
+const blockBytes = 8192;
+/** The paper's: 16 KiB at a time with one VM, 8 KiB with six, 100 µs apart; so many a second at most. */
+const mostTps = 10_000;
+/** Of the application, in transactions a second of each VM: with one, with six. */
+const wantedTps = { 1: 4_000, 6: 700 } as const;
+const applicationRows = 20;
+const writesPerSecond = 20;
+
+export function paperSettings({ device, seed, quick, repetitions }: SuiteOptions): PaperSettings {
+  const dataMb = quick ? 90 : 300;
+  const cases: readonly PaperCase[] = [
+    { load: 'sequence', vmCount: 1 },
+    { load: 'sequence', vmCount: 6 },
+    ...(quick ? [] : [{ load: 'application', vmCount: 1 } as const]),
+    { load: 'application', vmCount: 6 },
+  ];
+  return {
+    ...{ engine: 'postgres', device, seed, clientCount: 1, repetitions, cases, dataMb },
+    // The three VMs of every site have no part in it.
+    ...{ tableMb: 4, neighbourTableMb: 4, pace: { before: 1 }, agentLogLevel: 'debug' },
+    others: [
+      { vm: singleVm, tableMb: dataMb },
+      ...sixVms.map((vm) => ({ vm, tableMb: Math.round(dataMb / sixVms.length) })),
+    ],
+    // Either of both sets of data, with its keys, and room for Forewarm's budget of 80 %.
+    poolMb: Math.round(dataMb * 1.6),
+    agentSettings: { account: { window: '2s' } },
+    ...(quick
+      ? { beforeMs: 3_000, migrationMs: 1_000, afterMs: 5_000 }
+      : { beforeMs: 5_000, migrationMs: 3_000, afterMs: 12_000 }),
+  };
+}
+
+export function paperStages(options: SuiteOptions): readonly Stage[] {
+  const settings = paperSettings(options);
+  return [...startStages(settings), ...runsOf(settings).map((run) => runStage(settings, run))];
+}
+
+type Planned = PaperCase & { readonly pattern: Pattern; readonly repetition: number };
+
+/** Interleaved: all patterns of all cases, then all over again. */
+function runsOf({ cases, repetitions }: PaperSettings): readonly Planned[] {
+  return Array.from({ length: repetitions }, (_, i) =>
+    cases.flatMap((one) =>
+      (Object.keys(patterns) as Pattern[]).map((pattern) => ({ ...one, pattern, repetition: i + 1 })),
+    ),
+  ).flat();
+}
+
+function runStage(settings: PaperSettings, { load, vmCount, pattern }: Planned): Stage {
+  const { beforeMs, migrationMs, afterMs } = settings;
+  return {
+    text: `(${pattern}) ${patterns[pattern]}: ${vmCount} ${vmCount === 1 ? 'VM' : 'VMs'}, ${load}`,
+    expectedMs: beforeMs + migrationMs + afterMs + (pattern === 'd' ? 16_000 : 9_000),
+  };
+}
+
+export async function runPaper(options: SuiteOptions, lab: SuiteLab): Promise<PaperBench> {
+  const settings = paperSettings(options);
+  const { owned, onStage } = lab;
+  const site = await Site.start({ ...settings, owned, onStage });
+  try {
+    site.mover.pause();
+    const sourceDisk = await limitDisk({
+      ...{ owned, profile: settings.device, pids: pidsOf(site.source), dir: site.source.dataDir },
+    });
+    const runs: PaperRun[] = [];
+    for (const planned of runsOf(settings)) {
+      onStage(runStage(settings, planned));
+      runs.push(await runOnce(site, { settings, planned, sourceDisk }));
+    }
+    const { throttled, reason, device: id } = site.disk;
+    return {
+      ...{ settings, runs, version: site.database.version },
+      device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
+    };
+  } finally {
+    lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
+    await site.close();
+  }
+}
+
+async function runOnce(
+  site: Site,
+  by: { readonly settings: PaperSettings; readonly planned: Planned; readonly sourceDisk: LimitedDisk },
+): Promise<PaperRun> {
+  const { settings, planned, sourceDisk } = by;
+  const { load, vmCount, pattern, repetition } = planned;
+  const names = vmCount === 1 ? [singleVm] : sixVms;
+  await prepareCaches(site, { pattern, names, sourceDisk });
+  const stop = new AbortController();
+  const writer = load === 'application' ? await RowWriter.start(primaryOf(site), names.map(tableOf), writesPerSecond) : undefined;
+  const started = await Promise.all(names.map((vm) => site.startVm(site.source, loadOf(planned, vm))));
+  const disks = new DiskWatch({ source: sourceDisk, target: site.disk });
+  try {
+    const followers = await Promise.all(started.map((vm) => follow(site, vm, stop.signal)));
+    await systemClock.sleep(settings.beforeMs);
+    const warmed = pattern === 'd' ? await warmAll(site, names) : undefined;
+    const beginMs = Date.now();
+    await systemClock.sleep(settings.migrationMs);
+    const switched = await Promise.all(
+      followers.map((route, i) =>
+        route.through(
+          () => arrive(site, { vm: names[i] ?? '', evidence: warmed?.[i]?.evidence }),
+          { replica: replicas.target },
+        ),
+      ),
+    );
+    await systemClock.sleep(settings.afterMs);
+    const readBytes = bytesOfRead(planned);
+    const relative = (points: readonly DiskSample[]) => points.map((one) => ({ ...one, atMs: one.atMs - beginMs }));
+    const switchedMs = switched.map(({ atMs }) => atMs - beginMs);
+    const marks = warmed?.flatMap((one) => one.marks) ?? [];
+    const markMs = (name: string, pick: (...all: number[]) => number) =>
+      pick(...marks.filter((mark) => mark.name === name).map(({ atMs }) => atMs)) - beginMs;
+    for (const { evidence } of warmed ?? []) await settled(site, evidence.record.id);
+    return {
+      ...{ load, vmCount, pattern, repetition },
+      read: started.map((vm) => ({
+        vm: vm.name,
+        points: vm.samples.map(({ atMs, durationMs, transactions }) => ({
+          ...{ atMs: atMs - beginMs, durationMs, bytes: transactions * readBytes },
+        })),
+      })),
+      disks: { source: relative(disks.samples.source), target: relative(disks.samples.target) },
+      switchedMs: [Math.min(...switchedMs), Math.max(...switchedMs)],
+      ...(warmed === undefined
+        ? {}
+        : { intentMs: markMs('intent', Math.min), readyMs: markMs('ready', Math.max) }),
+      failedQueries: started.reduce((sum, vm) => sum + vm.failedQueries, 0),
+    };
+  } finally {
+    stop.abort();
+    disks.stop();
+    await writer?.stop();
+    await Promise.all(started.map((vm) => vm.stop()));
+  }
+}
+
+function primaryOf(site: Site) {
+  return postgresOf(site.database.server('primary'));
+}
+
+/** Cold: server started anew, its files out of the page cache. Warm: every block of the VMs' tables in the pool. */
+async function prepareCaches(
+  site: Site,
+  by: { readonly pattern: Pattern; readonly names: readonly string[]; readonly sourceDisk: LimitedDisk },
+): Promise<void> {
+  const { pattern, names, sourceDisk } = by;
+  await restartCold(site.source, sourceDisk);
+  await site.coolTarget();
+  const warm = [...(pattern === 'a' ? [] : [site.source]), ...(pattern === 'b' ? [site.target] : [])];
+  for (const server of warm) {
+    for (const table of names.map(tableOf)) {
+      await server.fillPageCache(table);
+      await server.bringIn(table);
+    }
+  }
+  await site.agents.source.answering(site.broker);
+}
+
+function loadOf({ load, vmCount }: PaperCase, vm: string): VmLoad {
+  return load === 'sequence'
+    ? {
+        ...{ vm, clientCount: 1, maxTps: mostTps, sequential: true },
+        readRowCount: vmCount === 1 ? 2 * blockRows : blockRows,
+      }
+    : { vm, clientCount: 4, maxTps: wantedTps[vmCount], readRowCount: applicationRows };
+}
+
+/** Bytes of the rows of one read. */
+function bytesOfRead({ load, vmCount }: PaperCase): number {
+  const rows = load === 'sequence' ? (vmCount === 1 ? 2 : 1) * blockRows : applicationRows;
+  return (rows * blockBytes) / blockRows;
+}
+
+async function follow(site: Site, vm: AppVm, signal: AbortSignal): Promise<RouteFollower> {
+  const dsnOf = (replica: string) => site.database.server(replica).url;
+  const follower = new RouteFollower({ broker: site.broker, vm, dsnOf, signal });
+  await follower.start(replicas.source);
+  return follower;
+}
+
+/** One intent a VM, all at once; as a hook does, the migration is held until they are ready. */
+async function warmAll(site: Site, names: readonly string[]): Promise<readonly Warmed[]> {
+  for (const vm of names) {
+    await until(
+      `the source to know ${vm}`,
+      async () => {
+        const found = await site.broker.profiles.get(pairKey(replicas.source, vm));
+        return (found?.value.relations.length ?? 0) > 0 ? true : undefined;
+      },
+      { timeoutMs: 30_000, everyMs: 100 },
+    );
+  }
+  return Promise.all(names.map((vm) => warmAhead(site, { vm, tables: [tableOf(vm)] })));
+}

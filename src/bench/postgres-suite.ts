@@ -1,0 +1,27 @@
+import { benchStages, runPostgresBench } from './postgres.ts';
+import { goalsOf } from './postgres-figures.ts';
+import { postgresReport, postgresSeen, postgresText } from './postgres-report.ts';
+import { figuresOfRuns } from './run-figures.ts';
+import type { Suite } from './suite.ts';
+
+export const postgresSuite: Suite = {
+  name: 'postgres',
+  measures:
+    'moves a VM between real replicas: cold, with Forewarm, always warm; and what it costs the source',
+  needs: 'root for a limited disk, 6 GB of disk',
+  takes: '6 min (--quick 2 min)',
+  devices: ['gp3', 'hdd', 'none'],
+  repetitions: 3,
+  stages: benchStages,
+  async run(options, lab) {
+    const bench = await runPostgresBench(options, lab);
+    return {
+      versions: { postgres: bench.experiment.database.version },
+      settings: bench.settings,
+      figures: figuresOfRuns(bench.experiment.runs),
+      seen: postgresSeen(bench, goalsOf(bench)),
+      text: (renderTable) => postgresText(bench, renderTable),
+      report: () => postgresReport(bench),
+    };
+  },
+};

@@ -1,0 +1,24 @@
+import { rivalsStages, runRivals } from './rivals.ts';
+import { rivalsReport, rivalsText } from './rivals-report.ts';
+import { rivalFigures } from './rivals-summary.ts';
+import type { Suite } from './suite.ts';
+
+export const rivalsSuite: Suite = {
+  name: 'rivals',
+  measures: 'every known way of warming a replica before a VM moves there, against Forewarm and against always warm',
+  needs: 'root for a limited disk, 6 GB of disk',
+  takes: '27 min (--quick 3 min)',
+  engines: ['postgres'],
+  devices: ['gp3', 'hdd', 'none'],
+  repetitions: 3,
+  stages: rivalsStages,
+  async run(options, lab) {
+    const bench = await runRivals(options, lab);
+    const { settings, version, ...seen } = bench;
+    return {
+      ...{ settings, seen, versions: { postgres: version }, figures: rivalFigures(bench) },
+      text: (renderTable) => rivalsText(bench, renderTable),
+      report: () => rivalsReport(bench),
+    };
+  },
+};

@@ -1,0 +1,37 @@
+import type { ArmRun } from '../lab/experiment/result.ts';
+import type { Figure } from './suite.ts';
+
+type Quantity = Pick<Figure, 'name' | 'unit' | 'better'> & { readonly of: (run: ArmRun) => number };
+
+const quantities: readonly Quantity[] = [
+  {
+    name: 'first second: throughput',
+    unit: 'per second',
+    better: 'more',
+    of: (run) => run.figures.first1s.tps,
+  },
+  { name: 'first second: p99', unit: 'ms', better: 'less', of: (run) => run.figures.first1s.p99Ms },
+  {
+    name: 'first 10 s: throughput',
+    unit: 'per second',
+    better: 'more',
+    of: (run) => run.figures.first10s.tps,
+  },
+  { name: 'first 10 s: p99', unit: 'ms', better: 'less', of: (run) => run.figures.first10s.p99Ms },
+  { name: 'read after the switch', unit: 'bytes', better: 'less', of: (run) => run.figures.readAfterBytes },
+];
+const ofMigrations: readonly Quantity[] = [
+  { name: 'intent to ready', unit: 'ms', better: 'less', of: (run) => run.figures.readyMs },
+  { name: 'read to warm', unit: 'bytes', better: 'less', of: (run) => run.figures.bytesRead },
+];
+
+/** What two runs of the demo's three arms can be compared by. */
+export function figuresOfRuns(runs: readonly ArmRun[]): readonly Figure[] {
+  const names = [...new Set(runs.map(({ figures }) => figures.name))];
+  return names.flatMap((arm) => {
+    const own = runs.filter(({ figures }) => figures.name === arm);
+    return [...(arm === 'forewarm' ? ofMigrations : []), ...quantities].map(({ of, ...quantity }) => ({
+      ...{ of: arm, ...quantity, values: own.map(of) },
+    }));
+  });
+}
