@@ -68,8 +68,9 @@ export class LabContainer {
     const { lab, image, alias, port, ready, files = [] } = this.#options;
     const { GenericContainer, Wait } = await loadTestcontainers();
     class LoopbackContainer extends GenericContainer {
-      /** The library publishes on every address. */
+      /** The library publishes on every address, and gives aliases in a second network only. */
       protected override async beforeContainerCreated(): Promise<void> {
+        this.createOpts.NetworkingConfig = { EndpointsConfig: { [lab.network]: { Aliases: [alias] } } };
         const bindings = this.hostConfig.PortBindings as Record<string, { HostIp?: string }[]>;
         for (const binding of Object.values(bindings).flat()) binding.HostIp = '127.0.0.1';
       }
@@ -77,7 +78,6 @@ export class LabContainer {
     const container = new LoopbackContainer(image)
       .withLabels({ [labLabel]: lab.name })
       .withNetworkMode(lab.network)
-      .withNetworkAliases(alias)
       .withExposedPorts({ container: port.container, host: port.host })
       .withCommand([...this.#options.command])
       .withEnvironment({ ...this.#options.environment })

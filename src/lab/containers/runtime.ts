@@ -1,5 +1,6 @@
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { ForewarmError } from '../../lib/errors.ts';
+import { retry } from '../../lib/retry.ts';
 
 /** On everything that the lab makes at a container runtime; its value is the lab's own name. */
 export const labLabel = 'forewarm.lab';
@@ -9,6 +10,8 @@ type Testcontainers = typeof import('testcontainers');
 /** testcontainers, which only the container tests need. Ryuk is off: the lab's guard removes what has its label. */
 export async function loadTestcontainers(): Promise<Testcontainers> {
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
+  // Everything is published there; the library's own guess needs Docker's default network.
+  process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
   return import('testcontainers').catch((error: unknown) => {
     throw new ForewarmError('lab_unavailable', 'testcontainers is not installed', {
       hint: 'Run `npm ci` in the checkout; it is a development dependency.',
@@ -28,14 +31,17 @@ export async function containerRuntime(): Promise<ContainerRuntimeClient> {
   });
 }
 
-/** Removes the containers of one lab with their volumes, then its networks. */
+/** Removes the containers of one lab with their volumes, then its networks; also one that is only being made. */
 export async function removeLab(lab: string): Promise<void> {
   const { dockerode } = (await containerRuntime()).container;
   const filters = { label: [`${labLabel}=${lab}`] };
-  const containers = await dockerode.listContainers({ all: true, filters });
-  await Promise.all(
-    containers.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })),
-  );
-  const networks = await dockerode.listNetworks({ filters });
-  await Promise.all(networks.map(({ Id }) => dockerode.getNetwork(Id).remove()));
+  const remove = async () => {
+    const containers = await dockerode.listContainers({ all: true, filters });
+    await Promise.all(
+      containers.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })),
+    );
+    const networks = await dockerode.listNetworks({ filters });
+    await Promise.all(networks.map(({ Id }) => dockerode.getNetwork(Id).remove()));
+  };
+  await retry(remove, { attempts: 20, firstDelayMs: 100, maxDelayMs: 1_000 });
 }
