@@ -1,5 +1,5 @@
 import { freePort } from './free-port.ts';
-import { locatePostgres } from './postgres-binaries.ts';
+import { knownSettings, locatePostgres } from './postgres-binaries.ts';
 import type { PostgresClusterOptions, PostgresProvider } from './postgres-cluster.ts';
 import { PostgresServer, type PostgresSettings } from './postgres-server.ts';
 import { createStandby } from './postgres-standby.ts';
@@ -18,7 +18,10 @@ export async function postgresInProcesses(options: PostgresClusterOptions): Prom
   const { owned } = options;
   const binaries = await locatePostgres(options);
   const separate = async (name: string, settings: PostgresSettings) =>
-    new PostgresServer({ owned, binaries, name, port: await freePort(), settings });
+    new PostgresServer({
+      ...{ owned, binaries, name, port: await freePort() },
+      settings: knownSettings(settings, binaries.major),
+    });
   return {
     binaries,
     separate,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheDir } from '../../src/lab/cache-dir.ts';
 import { removeFolder } from '../../src/lab/clean-up.ts';
@@ -15,7 +15,6 @@ import { standInPackages, standInSkips } from './stand-in-packages.ts';
  */
 const base = 'forewarm-stand-in:base';
 const bundle = '/etc/ssl/certs/ca-certificates.crt';
-const serverPrograms = '/usr/lib/postgresql/15/bin';
 
 /** What differs from `base`, by the variable that names the image. */
 const images: Readonly<Record<string, readonly string[]>> = {
@@ -37,9 +36,10 @@ nobody:x:65534:65534::/nonexistent:/bin/sh
 `;
 const group = 'root:x:0:\npostgres:x:999:\nmysql:x:998:\nnogroup:x:65534:\n';
 
+/** The suite of Debian that this machine is of: its Node then finds the libraries that it wants. */
 async function codename(): Promise<string> {
   const name = /^VERSION_CODENAME=(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
-  if (name !== 'bookworm') throw new Error(`stand-ins are made on Debian 12 only, and this is ${name}`);
+  if (name === undefined) throw new Error('/etc/os-release has no VERSION_CODENAME: this is no Debian');
   return name;
 }
 
@@ -74,7 +74,9 @@ async function importBase(root: string): Promise<void> {
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${serverPrograms}`;
+  const majors = await readdir(join(root, 'usr/lib/postgresql'));
+  const servers = majors.map((major) => `:/usr/lib/postgresql/${major}/bin`).join('');
+  const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${servers}`;
   const docker = spawn('docker', ['import', '--change', `ENV PATH=${path}`, '-', base], {
     stdio: [tar.stdout, 'ignore', 'inherit'],
   });

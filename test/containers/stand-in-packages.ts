@@ -4,7 +4,7 @@
  */
 export const standInPackages: readonly string[] = [
   ...['base-files', 'libc-bin', 'dash', 'coreutils', 'sed', 'grep', 'busybox', 'netbase', 'tzdata'],
-  ...['postgresql-15', 'postgresql-client-15', 'nats-server', 'prometheus'],
+  ...['postgresql', 'postgresql-client', 'nats-server', 'prometheus'],
   ...['mariadb-server', 'mariadb-client', 'mariadb-backup'],
 ];
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { freePort } from '../free-port.ts';
 import type { OwnedProcesses } from '../owned-processes.ts';
+import type { PostgresBinaries } from '../postgres-binaries.ts';
 import {
   baseSettings,
   PostgresServer,
@@ -23,6 +24,7 @@ const serveScript = new URL('../../../docker/postgres/serve.sh', import.meta.url
 export interface PostgresContainerOptions {
   readonly owned: OwnedProcesses;
   readonly lab: ContainerLab;
+  readonly binaries: PostgresBinaries;
   readonly name: string;
   readonly settings: PostgresSettings;
   /** Whose physical standby it becomes; without one it is a primary. */
@@ -38,8 +40,7 @@ export class PostgresContainer extends PostgresServer {
   }
 
   private constructor(options: PostgresContainerOptions & { readonly port: number }) {
-    // Of programs and their version nothing is known before it runs.
-    super({ ...options, binaries: { binDir: '', version: '', major: 0, env: {} } });
+    super(options);
     const { lab, name, port, primary, settings } = options;
     const { listen_addresses: _, ...rest } = { ...baseSettings, ...settings };
     this.#container = new LabContainer({

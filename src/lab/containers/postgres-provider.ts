@@ -1,28 +1,30 @@
 import { ForewarmError } from '../../lib/errors.ts';
-import type { PostgresBinaries } from '../postgres-binaries.ts';
+import { describeVersion, knownSettings } from '../postgres-binaries.ts';
 import type { PostgresClusterOptions, PostgresProvider } from '../postgres-cluster.ts';
-import type { PostgresServer } from '../postgres-server.ts';
-import { containerLab } from './lab-network.ts';
+import type { PostgresServer, PostgresSettings } from '../postgres-server.ts';
+import { imageOutput } from './image-output.ts';
+import { type ContainerLab, containerLab } from './lab-network.ts';
 import { PostgresContainer, postgresImage } from './postgres-container.ts';
 
 /** Servers in containers of PG_IMAGE, which decides on the version whatever the options say. */
 export async function postgresInContainers({ owned }: PostgresClusterOptions): Promise<PostgresProvider> {
   const lab = await containerLab(owned);
-  let binaries: PostgresBinaries | undefined;
+  const binaries = await describeImage(lab);
+  const create = (name: string, settings: PostgresSettings, primary?: PostgresServer) =>
+    PostgresContainer.create({
+      ...{ owned, lab, binaries, name, settings: knownSettings(settings, binaries.major) },
+      ...(primary === undefined ? {} : { primary }),
+    });
   return {
-    get binaries() {
-      if (binaries === undefined) throw new Error('of an image nothing is known before it runs');
-      return binaries;
-    },
+    binaries,
     async primary(settings, load) {
-      const primary = await PostgresContainer.create({ owned, lab, name: 'primary', settings });
+      const primary = await create('primary', settings);
       await primary.start();
-      binaries = await describe(primary);
       await primary.fill(load);
       return primary;
     },
     async standby(primary, name, settings) {
-      const standby = await PostgresContainer.create({ owned, lab, name, settings, primary });
+      const standby = await create(name, settings, primary);
       await standby.start();
       return standby;
     },
@@ -34,15 +36,8 @@ export async function postgresInContainers({ owned }: PostgresClusterOptions): P
   };
 }
 
-async function describe(server: PostgresServer): Promise<PostgresBinaries> {
-  const [row] = await server.query<{ version: string; number: number }>(
-    `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`,
-    [],
-    { database: 'postgres' },
-  );
-  if (row === undefined) throw new Error('a server without a version');
-  return {
-    ...{ binDir: `in ${postgresImage()}`, env: {} },
-    ...{ version: row.version.split(' ')[0] ?? '', major: Math.floor(row.number / 10_000) },
-  };
+async function describeImage(lab: ContainerLab) {
+  const image = postgresImage();
+  const printed = await imageOutput({ lab, image, command: ['postgres', '--version'] });
+  return { ...describeVersion(printed, image), binDir: `in ${image}`, env: {} };
 }
