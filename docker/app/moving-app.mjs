@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSwitchingPgPool } from 'forewarm';
+import { createSwitchingMysqlPool, createSwitchingPgPool } from 'forewarm';
 
 /**
  * An application as anybody may write it: reads ranges of its table through a switching pool, READS_A_SECOND at
@@ -14,13 +14,12 @@ const rangeRows = 600;
 const rangeCount = Math.max(1, Math.floor(rows / rangeRows));
 
 const say = (text) => console.log(`${new Date().toISOString()} ${text}`);
-const pool = createSwitchingPgPool({
-  vm: VM,
-  nats: NATS_URL,
-  defaultReplica: DEFAULT_REPLICA,
-  replicas: JSON.parse(REPLICAS),
-  pool: { max: workerCount },
-});
+const replicas = JSON.parse(REPLICAS);
+const options = { vm: VM, nats: NATS_URL, defaultReplica: DEFAULT_REPLICA, replicas };
+const onMariadb = replicas[DEFAULT_REPLICA].startsWith('mysql:');
+const pool = onMariadb
+  ? createSwitchingMysqlPool({ ...options, pool: { connectionLimit: workerCount } })
+  : createSwitchingPgPool({ ...options, pool: { max: workerCount } });
 pool.on('switch', ({ phase, from, to, epoch, reason }) =>
   say(`switch ${from} -> ${to}, epoch ${epoch}: ${phase}${reason === undefined ? '' : `, ${reason}`}`),
 );
@@ -39,17 +38,22 @@ function firstOfRange() {
   return ((rank * 7919) % rangeCount) * rangeRows + 1;
 }
 
+async function read(ids) {
+  if (onMariadb) {
+    await pool.execute('SELECT count(*), max(filler) FROM items WHERE id BETWEEN ? AND ?', ids);
+  } else {
+    const text = 'SELECT count(*), max(filler) FROM items WHERE id BETWEEN $1 AND $2';
+    await pool.query({ name: 'read', text, values: ids });
+  }
+}
+
 async function work() {
   const turnMs = (1_000 * workerCount) / readsASecond;
   while (!stop.signal.aborted) {
     const startMs = performance.now();
     const from = firstOfRange() + Math.floor(Math.random() * (rangeRows - 20));
     try {
-      await pool.query({
-        name: 'read',
-        text: 'SELECT count(*), max(filler) FROM items WHERE id BETWEEN $1 AND $2',
-        values: [from, from + 19],
-      });
+      await read([from, from + 19]);
       reads += 1;
       latenciesMs.push(performance.now() - startMs);
     } catch (error) {

@@ -1,5 +1,16 @@
 import { spawn } from 'node:child_process';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheDir } from '../../src/lab/cache-dir.ts';
 import { removeFolder } from '../../src/lab/clean-up.ts';
@@ -19,7 +30,10 @@ const bundle = '/etc/ssl/certs/ca-certificates.crt';
 /** What differs from `base`, by the variable that names the image. */
 const images: Readonly<Record<string, readonly string[]>> = {
   PG_IMAGE: ['RUN chown 999:999 /var/lib/postgresql', 'STOPSIGNAL SIGINT', 'USER postgres'],
-  MARIADB_IMAGE: ['RUN mkdir -p /run/mysqld /var/lib/mysql && chown -R 998:998 /var/lib/mysql /run/mysqld', 'USER mysql'],
+  MARIADB_IMAGE: [
+    'RUN mkdir -p /run/mysqld /var/lib/mysql && chown -R 998:998 /var/lib/mysql /run/mysqld',
+    'USER mysql',
+  ],
   NATS_IMAGE: ['ENTRYPOINT ["nats-server"]'],
   PROMETHEUS_IMAGE: [
     'RUN mkdir /prometheus && chown 65534:65534 /prometheus',
@@ -45,7 +59,12 @@ async function codename(): Promise<string> {
 
 /** Node and npm of this machine, certificates that it trusts, users; laid over the packages. */
 async function fillOverlay(overlay: string): Promise<void> {
-  for (const folder of ['usr/local/bin', 'usr/local/lib/node_modules', `.${dirname(bundle)}`, 'var/lib/postgresql']) {
+  for (const folder of [
+    'usr/local/bin',
+    'usr/local/lib/node_modules',
+    `.${dirname(bundle)}`,
+    'var/lib/postgresql',
+  ]) {
     await mkdir(join(overlay, folder), { recursive: true });
   }
   const [npm] = await findPrograms('npm');
@@ -64,7 +83,13 @@ async function fillOverlay(overlay: string): Promise<void> {
 }
 
 async function importBase(root: string): Promise<void> {
-  const unneeded = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/bin/promtool', 'usr/bin/mariadb-test*'];
+  const unneeded = [
+    'usr/share/doc',
+    'usr/share/man',
+    'usr/share/locale',
+    'usr/bin/promtool',
+    'usr/bin/mariadb-test*',
+  ];
   const tar = spawn(
     'tar',
     [

@@ -3,7 +3,17 @@ import { Composition } from './compose.ts';
 
 /** docker/compose.yaml as a person uses it: up, a migration, services that are killed in the middle of one. */
 
-const services = ['primary', 'db1', 'db2', 'nats', 'db1-agent', 'db2-agent', 'app1', 'hypervisor', 'prometheus'];
+const services = [
+  'primary',
+  'db1',
+  'db2',
+  'nats',
+  'db1-agent',
+  'db2-agent',
+  'app1',
+  'hypervisor',
+  'prometheus',
+];
 const composition = new Composition(
   process.env['GRAFANA_IMAGE'] === 'none' ? services : [...services, 'grafana'],
 );
@@ -21,7 +31,20 @@ afterAll(() => composition.down());
 const migrate = (id: string) =>
   composition.exec(
     `${here}-agent`,
-    ...['forewarm', 'migrate', '--vm', 'app1', '--from', here, '--to', there, '--id', id, '--deadline', '40s'],
+    ...[
+      'forewarm',
+      'migrate',
+      '--vm',
+      'app1',
+      '--from',
+      here,
+      '--to',
+      there,
+      '--id',
+      id,
+      '--deadline',
+      '40s',
+    ],
   );
 
 /** Resolves when app1 has switched there and reads there. */
@@ -45,7 +68,14 @@ it('runs agents as an ordinary user, without rights, on a file system that canno
 
 it('is scraped by Prometheus', async () => {
   const targets = () =>
-    composition.exec('prometheus', 'wget', '-q', '-O', '-', 'http://127.0.0.1:9090/api/v1/targets?state=active');
+    composition.exec(
+      'prometheus',
+      'wget',
+      '-q',
+      '-O',
+      '-',
+      'http://127.0.0.1:9090/api/v1/targets?state=active',
+    );
   await expect.poll(targets, { timeout: 20_000 }).toMatch(/"lastScrape":"2/);
 });
 
@@ -57,27 +87,25 @@ it('moves the application by one command, and no read of it fails', async () => 
   expect(await composition.logs('app1')).not.toMatch(/ [1-9]\d* failed/);
 });
 
-it.each([
-  'nats',
-  'there',
-  'agent of there',
-  'agent of here',
-  'app1',
-  'primary',
-])('goes on after %s was killed in the middle of a migration and brought up again', async (what) => {
-  onTestFailed(async () => {
-    console.error(await composition.run('logs', '--tail', '25', '--no-color'));
-  });
-  const service = what.replace('agent of there', `${there}-agent`).replace('agent of here', `${here}-agent`);
-  const victim = service === 'there' ? there : service;
-  // While nobody says that it has arrived, the migration is under way.
-  await composition.run('kill', 'hypervisor');
-  const since = new Date();
-  expect(await migrate(`killed-${victim}`)).toContain('ready');
-  await composition.run('kill', victim);
-  await composition.up();
-  await switched(since);
-});
+it.each(['nats', 'there', 'agent of there', 'agent of here', 'app1', 'primary'])(
+  'goes on after %s was killed in the middle of a migration and brought up again',
+  async (what) => {
+    onTestFailed(async () => {
+      console.error(await composition.run('logs', '--tail', '25', '--no-color'));
+    });
+    const service = what
+      .replace('agent of there', `${there}-agent`)
+      .replace('agent of here', `${here}-agent`);
+    const victim = service === 'there' ? there : service;
+    // While nobody says that it has arrived, the migration is under way.
+    await composition.run('kill', 'hypervisor');
+    const since = new Date();
+    expect(await migrate(`killed-${victim}`)).toContain('ready');
+    await composition.run('kill', victim);
+    await composition.up();
+    await switched(since);
+  },
+);
 
 it('drains when it is stopped', async () => {
   await composition.run('stop', 'db2-agent');

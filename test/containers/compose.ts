@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { ForewarmError } from '../../src/lib/errors.ts';
 import { run } from '../../src/lab/run.ts';
+import { ForewarmError } from '../../src/lib/errors.ts';
 
 const file = fileURLToPath(new URL('../../docker/compose.yaml', import.meta.url));
 /** Any free ones, so that a composition of somebody's own may run beside it. */

@@ -10,8 +10,39 @@ export const standInPackages: readonly string[] = [
 
 /** Beginnings of the names of dependencies that no server needs to run in a container. */
 export const standInSkips: readonly string[] = [
-  ...['adduser', 'passwd', 'debconf', 'init-system-helpers', 'lsb-base', 'sysvinit', 'ucf', 'daemon', 'logrotate'],
+  ...[
+    'adduser',
+    'passwd',
+    'debconf',
+    'init-system-helpers',
+    'lsb-base',
+    'sysvinit',
+    'ucf',
+    'daemon',
+    'logrotate',
+  ],
   ...['perl', 'libperl', 'postgresql-common', 'postgresql-client-common', 'ssl-cert', 'openssl', 'locales'],
-  ...['libllvm', 'libz3', 'libjs-', 'node-', 'fonts-', 'javascript-common', 'galera', 'rsync', 'socat', 'psmisc'],
-  ...['mariadb-plugin', 'gawk', 'iproute2', 'cron', 'systemd', 'libc6-i386', 'prometheus-node', 'lsof', 'mysql-common'],
+  ...[
+    'libllvm',
+    'libz3',
+    'libjs-',
+    'node-',
+    'fonts-',
+    'javascript-common',
+    'galera',
+    'rsync',
+    'socat',
+    'psmisc',
+  ],
+  ...[
+    'mariadb-plugin',
+    'gawk',
+    'iproute2',
+    'cron',
+    'systemd',
+    'libc6-i386',
+    'prometheus-node',
+    'lsof',
+    'mysql-common',
+  ],
 ];

@@ -29,9 +29,13 @@ export async function postgresInContainers({ owned }: PostgresClusterOptions): P
       return standby;
     },
     async separate(name) {
-      throw new ForewarmError('lab_unavailable', `${name} is no primary and no standby: not made in containers`, {
-        hint: 'Unset TEST_SERVERS.',
-      });
+      throw new ForewarmError(
+        'lab_unavailable',
+        `${name} is no primary and no standby: not made in containers`,
+        {
+          hint: 'Unset TEST_SERVERS.',
+        },
+      );
     },
   };
 }
