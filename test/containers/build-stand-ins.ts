@@ -17,13 +17,14 @@ import { removeFolder } from '../../src/lab/clean-up.ts';
 import { fetchFromDebianSuite } from '../../src/lab/debian-suite.ts';
 import { findPrograms } from '../../src/lab/find-program.ts';
 import { run } from '../../src/lab/run.ts';
-import { standInPackages, standInSkips } from './stand-in-packages.ts';
+import { mariadbPackages, standInPackages, standInSkips } from './stand-in-packages.ts';
 
 /**
  * Builds stand-ins for the official images from Debian packages and this machine's Node, for where no registry can
  * be reached, and prints the variables that name them, as lines of a shell. One file system, one image for each
- * entry point. There is none for Grafana, which Debian does not have.
+ * entry point. There is none for Grafana, which Debian does not have; one for MariaDB with the argument `mariadb`.
  */
+const withMariadb = process.argv.includes('mariadb');
 const base = 'forewarm-stand-in:base';
 const bundle = '/etc/ssl/certs/ca-certificates.crt';
 
@@ -114,8 +115,8 @@ const work = await mkdtemp(join(cacheDir(), 'stand-in-'));
 try {
   const suite = await codename();
   const root = await fetchFromDebianSuite({
-    ...{ as: 'stand-in', suite },
-    ...{ packages: standInPackages, skip: standInSkips },
+    ...{ as: withMariadb ? 'stand-in-mariadb' : 'stand-in', suite, skip: standInSkips },
+    packages: [...standInPackages, ...(withMariadb ? mariadbPackages : [])],
   });
   const whole = join(work, 'root');
   // Links to the files of the cache, which the overlay replaces rather than writes into.
@@ -125,6 +126,7 @@ try {
   await run('cp', ['-a', '--remove-destination', `${overlay}/.`, whole]);
   await importBase(whole);
   for (const [variable, lines] of Object.entries(images)) {
+    if (variable === 'MARIADB_IMAGE' && !withMariadb) continue;
     const image = `forewarm-stand-in:${variable.toLowerCase().replace('_image', '')}`;
     await run('docker', ['build', '-q', '--network', 'none', '-t', image, '-'], {
       input: [`FROM ${base}`, ...lines, ''].join('\n'),

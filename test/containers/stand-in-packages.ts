@@ -1,12 +1,14 @@
 /**
- * What the stand-in image has in it: Debian's programs for PostgreSQL, MariaDB, NATS and Prometheus, and what they
- * need, without the scripts of the packaging.
+ * What the stand-in image has in it: Debian's programs for PostgreSQL, NATS and Prometheus, and what they need, without the
+ * scripts of the packaging.
  */
 export const standInPackages: readonly string[] = [
   ...['base-files', 'libc-bin', 'dash', 'coreutils', 'sed', 'grep', 'busybox', 'netbase', 'tzdata'],
   ...['postgresql', 'postgresql-client', 'nats-server', 'prometheus'],
-  ...['mariadb-server', 'mariadb-client', 'mariadb-backup'],
 ];
+
+/** What it has in it besides when MariaDB is asked for. */
+export const mariadbPackages: readonly string[] = ['mariadb-server', 'mariadb-client'];
 
 /** Beginnings of the names of dependencies that no server needs to run in a container. */
 export const standInSkips: readonly string[] = [

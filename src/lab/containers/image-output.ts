@@ -9,21 +9,15 @@ export async function imageOutput(options: {
 }): Promise<string> {
   const { GenericContainer, Wait } = await loadTestcontainers();
   const [program = '', ...args] = options.command;
-  let printed = '';
   const container = await new GenericContainer(options.image)
     .withLabels({ [labLabel]: options.lab.name })
     .withNetworkMode('none')
     .withEntrypoint([program])
     .withCommand(args)
-    .withLogConsumer((stream) =>
-      stream.on('data', (data) => {
-        printed += String(data);
-      }),
-    )
     .withWaitStrategy(Wait.forOneShotStartup())
     .start();
-  const logs = await container.logs();
-  for await (const _ of logs);
+  let printed = '';
+  for await (const data of await container.logs()) printed += String(data);
   await container.stop();
   return printed;
 }

@@ -112,23 +112,16 @@ export class LabContainer {
   #over(how: string): void {
     this.#pid = undefined;
     if (this.#stopping || this.#options.lab.isOver()) return;
-    const { message, hint } = this.#failure(how);
-    process.stderr.write(`${message}\n${hint}\n`);
+    process.stderr.write(`${this.#failure(how).message}\n`);
   }
 
   #take(data: unknown): void {
     this.#log += String(data);
   }
 
-  #tail(): string {
-    return this.#log.trim().split('\n').slice(-20).join('\n');
-  }
-
   #failure(what: string, cause?: unknown): ForewarmError {
     const { alias, image } = this.#options;
-    return new ForewarmError('lab_unavailable', `the container ${alias} of ${image} ${what}`, {
-      hint: this.#tail() || 'It wrote nothing.',
-      cause,
-    });
+    const tail = this.#log.trim().split('\n').slice(-20).join('\n') || 'it wrote nothing';
+    return new ForewarmError('lab_unavailable', `the container ${alias} of ${image} ${what}: ${tail}`, { cause });
   }
 }
