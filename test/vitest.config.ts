@@ -1,7 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { containersWanted } from '../src/lab/containers/wanted.ts';
+import { localOnly } from './local-only.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+const inContainers = containersWanted();
+const leftOut = Object.keys(localOnly).map((name) => `test/integration/${name}.test.ts`);
 
 export default defineConfig({
   root,
@@ -20,6 +25,7 @@ export default defineConfig({
           // Real servers on a busy machine: one more try, a real fault fails it too.
           retry: 1,
           include: ['test/integration/**/*.test.ts'],
+          exclude: inContainers ? leftOut : [],
           globalSetup: ['test/integration/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -31,6 +37,8 @@ export default defineConfig({
           name: 'faults',
           retry: 1,
           include: ['test/faults/**/*.test.ts'],
+          // Faults are signals to processes.
+          exclude: inContainers ? ['**'] : [],
           // Each file has servers of its own, and breaks them.
           fileParallelism: false,
           testTimeout: 120_000,

@@ -13,12 +13,16 @@ export type OwnedThing =
       readonly signal: NodeJS.Signals;
     }
   | { readonly key: string; readonly kind: 'folder'; readonly path: string }
-  | { readonly key: string; readonly kind: 'cgroup'; readonly path: string };
+  | { readonly key: string; readonly kind: 'cgroup'; readonly path: string }
+  | { readonly key: string; readonly kind: 'containers'; readonly lab: string };
 
-/** Ends processes first, then removes control groups and folders. Never rejects: what cannot go, stays. */
+/** Ends processes first, then removes containers, control groups and folders. Never rejects: what cannot go, stays. */
 export async function cleanUp(things: readonly OwnedThing[], graceMs = 5_000): Promise<void> {
   const processes = things.filter((thing) => thing.kind === 'process');
   await endProcesses(processes, graceMs);
+  for (const thing of things) {
+    if (thing.kind === 'containers') await removeContainers(thing.lab);
+  }
   for (const thing of things) {
     if (thing.kind === 'cgroup') await removeControlGroup(thing.path).catch(() => {});
   }
@@ -36,7 +40,7 @@ export function cleanUpNow(things: readonly OwnedThing[], patienceMs: number): v
     Atomics.wait(sleeper, 0, 0, 10);
   }
   // The guard has more patience.
-  if (family.some(isRunning)) return;
+  if (family.some(isRunning) || things.some(({ kind }) => kind === 'containers')) return;
   for (const thing of things) {
     try {
       if (thing.kind === 'folder') rmSync(thing.path, { recursive: true, force: true });
@@ -45,6 +49,14 @@ export function cleanUpNow(things: readonly OwnedThing[], patienceMs: number): v
       // The guard tries again.
     }
   }
+}
+
+/** Loaded late: most labs have no containers. */
+async function removeContainers(lab: string): Promise<void> {
+  const { removeLab } = await import('./containers/runtime.ts');
+  await removeLab(lab).catch((error: Error) => {
+    process.stderr.write(`what has the label forewarm.lab=${lab} could not be removed: ${error.message}\n`);
+  });
 }
 
 export async function removeFolder(path: string): Promise<void> {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ForewarmError } from '../lib/errors.ts';
+import { containersWanted } from './containers/wanted.ts';
 import { fetchDebianPackages } from './debian-packages.ts';
 import { findPrograms, isExecutable } from './find-program.ts';
 import { freePort } from './free-port.ts';
@@ -20,13 +21,19 @@ export interface NatsOptions {
 
 /** Starts a NATS server with JetStream on 127.0.0.1 and waits until it answers. */
 export async function startNats(options: NatsOptions): Promise<NatsServer> {
-  const binary = await locateNats();
   const port = options.port ?? (await freePort());
   const dir = options.dir ?? options.owned.folder(`nats-${port}`);
-  const server = new NatsServer({ owned: options.owned, binary, dir, port });
+  const server = await create({ owned: options.owned, dir, port });
   await server.configure(options.config ?? '');
   await server.start();
   return server;
+}
+
+async function create(options: { owned: OwnedProcesses; dir: string; port: number }): Promise<NatsServer> {
+  if (!containersWanted()) return new NatsServer({ ...options, binary: await locateNats() });
+  // Loaded late: it needs a development dependency.
+  const { createNatsContainer } = await import('./containers/nats-container.ts');
+  return createNatsContainer(options);
 }
 
 /** FOREWARM_NATS_BIN, else `nats-server` of this machine, else Debian's package, unpacked into the cache. */
@@ -87,11 +94,15 @@ export class NatsServer {
     } finally {
       closeSync(log);
     }
-    const child = this.#child;
+    const { child } = this.#child;
+    await this.untilAnswers(() => child.exitCode !== null);
+  }
+
+  protected async untilAnswers(hasEnded: () => boolean): Promise<void> {
     await until(
       'NATS to answer',
       async () => {
-        if (child.child.exitCode !== null) {
+        if (hasEnded()) {
           throw new ForewarmError(
             'lab_unavailable',
             `nats-server ended: ${this.log().trim().split('\n').slice(-3).join('\n')}`,

@@ -94,6 +94,11 @@ export class OwnedProcesses {
     };
   }
 
+  /** Containers and networks whose label `forewarm.lab` has this value. */
+  ownContainers(lab: string): void {
+    this.#own({ key: this.#key('containers'), kind: 'containers', lab });
+  }
+
   spawn(command: string, args: readonly string[], options: OwnedSpawnOptions = {}): OwnedChild {
     if (this.#disposal !== undefined) {
       throw new ForewarmError('lab_unavailable', `${command} was not started: the lab is being taken down`);
@@ -123,6 +128,11 @@ export class OwnedProcesses {
   async end(owned: OwnedChild, signal: NodeJS.Signals = 'SIGTERM', graceMs = 10_000): Promise<void> {
     await endProcesses([{ id: owned.id, signal }], graceMs);
     if (!isRunning(owned.id)) await owned.ended;
+  }
+
+  /** True while and after everything is taken down. */
+  get isOver(): boolean {
+    return this.#disposal !== undefined;
   }
 
   /** The processes that still run. */

@@ -51,13 +51,26 @@ export async function locatePostgres(options: LocatePostgresOptions = {}): Promi
   return describeBinaries(join(await usableCopy(native), 'bin'));
 }
 
-async function describeBinaries(binDir: string, env: Record<string, string> = {}): Promise<PostgresBinaries> {
-  const printed = await run(join(binDir, 'postgres'), ['--version'], { env: { ...process.env, ...env } });
+/** Of what `postgres --version` printed. */
+export function describeVersion(printed: string, where: string): { version: string; major: number } {
   const version = /(\d+)\.?\S*/.exec(printed);
   if (version?.[1] === undefined) {
-    throw new ForewarmError('lab_unavailable', `${binDir}/postgres --version printed ${printed.trim()}`);
+    throw new ForewarmError('lab_unavailable', `postgres --version of ${where} printed ${printed.trim()}`);
   }
-  return { binDir, version: version[0], major: Number(version[1]), env };
+  return { version: version[0], major: Number(version[1]) };
+}
+
+/** The first major version that knows a setting, of those that older ones refuse. */
+const settingsSince: Readonly<Record<string, number>> = { io_max_combine_limit: 18 };
+
+/** Without those settings that a server of this version refuses to start with. */
+export function knownSettings<T>(settings: Readonly<Record<string, T>>, major: number): Record<string, T> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => major >= (settingsSince[name] ?? 0)));
+}
+
+async function describeBinaries(binDir: string, env: Record<string, string> = {}): Promise<PostgresBinaries> {
+  const printed = await run(join(binDir, 'postgres'), ['--version'], { env: { ...process.env, ...env } });
+  return { binDir, ...describeVersion(printed, binDir), env };
 }
 
 /** `native/` of the package that came with `npm ci`. */

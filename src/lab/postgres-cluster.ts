@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { ForewarmError } from '../lib/errors.ts';
-import { freePort } from './free-port.ts';
+import { containersWanted } from './containers/wanted.ts';
 import { createLogicalReplica } from './logical-replica.ts';
 import type { OwnedProcesses } from './owned-processes.ts';
-import { type LocatePostgresOptions, locatePostgres, type PostgresBinaries } from './postgres-binaries.ts';
-import { defaultDatabase, PostgresServer, type PostgresSettings } from './postgres-server.ts';
-import { createStandby } from './postgres-standby.ts';
+import type { LocatePostgresOptions, PostgresBinaries } from './postgres-binaries.ts';
+import { postgresInProcesses } from './postgres-processes.ts';
+import type { PostgresServer, PostgresSettings } from './postgres-server.ts';
 import { until } from './run.ts';
 
 export interface PostgresClusterOptions extends LocatePostgresOptions {
@@ -23,56 +23,53 @@ export interface PostgresClusterOptions extends LocatePostgresOptions {
   readonly load?: (client: pg.Client) => Promise<void>;
 }
 
+/** Where a cluster's servers come from: processes of this machine, or containers. */
+export interface PostgresProvider {
+  readonly binaries: PostgresBinaries;
+  /** A running primary with an empty database `app`, filled by `load`. */
+  primary(settings: PostgresSettings, load: PostgresClusterOptions['load']): Promise<PostgresServer>;
+  /** A running physical standby, copied from the primary. */
+  standby(primary: PostgresServer, name: string, settings: PostgresSettings): Promise<PostgresServer>;
+  /** A server that is neither made nor started yet. */
+  separate(name: string, settings: PostgresSettings): Promise<PostgresServer>;
+}
+
 /** Starts a primary and its physical standbys, streaming; about 3 s when empty. */
 export async function startPostgresCluster(options: PostgresClusterOptions): Promise<PostgresCluster> {
-  const binaries = await locatePostgres(options);
-  const primary = new PostgresServer({
-    owned: options.owned,
-    binaries,
-    name: 'primary',
-    port: await freePort(),
-    settings: { ...options.settings, ...options.serverSettings?.['primary'] },
-  });
-  await primary.initialize();
-  if (options.load !== undefined) await primary.configure(loading);
-  await primary.start();
-  await primary.query(`CREATE DATABASE "${defaultDatabase}"`, [], { database: 'postgres' });
-  if (options.load !== undefined) {
-    const client = await primary.connect();
-    try {
-      await options.load(client);
-    } finally {
-      await client.end();
-    }
-    const before = { ...options.settings, ...options.serverSettings?.['primary'] };
-    await primary.configure(Object.fromEntries(Object.keys(loading).map((name) => [name, before[name]])));
-    await primary.restart();
-  }
-  const cluster = new PostgresCluster({ ...options, binaries, primary });
+  const provider = await providerFor(options);
+  const primary = await provider.primary(
+    { ...options.settings, ...options.serverSettings?.['primary'] },
+    options.load,
+  );
+  const cluster = new PostgresCluster({ ...options, provider, primary });
   for (const name of options.replicas ?? []) await cluster.addReplica(name);
   return cluster;
 }
 
-const loading: PostgresSettings = {
-  wal_level: 'minimal',
-  max_wal_senders: 0,
-  autovacuum: false,
-  max_wal_size: '256MB',
-  maintenance_work_mem: '256MB',
-};
+async function providerFor(options: PostgresClusterOptions): Promise<PostgresProvider> {
+  if (!containersWanted()) return postgresInProcesses(options);
+  // Loaded late: it needs a development dependency.
+  const { postgresInContainers } = await import('./containers/postgres-provider.ts');
+  return postgresInContainers(options);
+}
 
 /** A primary with its replicas by name. */
 export class PostgresCluster {
   readonly primary: PostgresServer;
-  readonly binaries: PostgresBinaries;
   readonly #options: PostgresClusterOptions;
+  readonly #provider: PostgresProvider;
   readonly #replicas = new Map<string, PostgresServer>();
   readonly #logical = new Map<string, PostgresServer>();
 
-  constructor(options: PostgresClusterOptions & { binaries: PostgresBinaries; primary: PostgresServer }) {
+  constructor(options: PostgresClusterOptions & { provider: PostgresProvider; primary: PostgresServer }) {
     this.#options = options;
+    this.#provider = options.provider;
     this.primary = options.primary;
-    this.binaries = options.binaries;
+  }
+
+  /** What its servers are programs of. */
+  get binaries(): PostgresBinaries {
+    return this.#provider.binaries;
   }
 
   /** The physical standbys, in the order they were made. */
@@ -93,8 +90,7 @@ export class PostgresCluster {
 
   /** A further physical standby, copied from the running primary. */
   async addReplica(name: string, settings: PostgresSettings = {}): Promise<PostgresServer> {
-    const standby = await this.#newServer(name, settings);
-    await createStandby(this.primary, standby);
+    const standby = await this.#provider.standby(this.primary, name, this.#settingsOf(name, settings));
     this.#replicas.set(name, standby);
     return standby;
   }
@@ -107,7 +103,7 @@ export class PostgresCluster {
     name: string,
     options: { schema: string; publication?: string; settings?: PostgresSettings },
   ): Promise<PostgresServer> {
-    const subscriber = await this.#newServer(name, options.settings ?? {});
+    const subscriber = await this.#provider.separate(name, this.#settingsOf(name, options.settings));
     await createLogicalReplica(this.primary, subscriber, options);
     this.#logical.set(name, subscriber);
     return subscriber;
@@ -150,16 +146,10 @@ export class PostgresCluster {
     for (const server of this.servers.reverse()) await server.stop('fast');
   }
 
-  async #newServer(name: string, settings: PostgresSettings): Promise<PostgresServer> {
+  #settingsOf(name: string, settings: PostgresSettings = {}): PostgresSettings {
     if (this.servers.some((server) => server.name === name)) {
       throw new ForewarmError('lab_unavailable', `the cluster has a server ${name} already`);
     }
-    return new PostgresServer({
-      owned: this.#options.owned,
-      binaries: this.binaries,
-      name,
-      port: await freePort(),
-      settings: { ...this.#options.settings, ...this.#options.serverSettings?.[name], ...settings },
-    });
+    return { ...this.#options.settings, ...this.#options.serverSettings?.[name], ...settings };
   }
 }

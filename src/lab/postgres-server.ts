@@ -15,14 +15,14 @@ export type PostgresSettings = Readonly<Record<string, string | number | boolean
 /** `smart` waits for clients, `fast` ends their sessions, `immediate` is a crash with notice. */
 export type StopMode = 'smart' | 'fast' | 'immediate';
 
-const stopSignals = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
+export const stopSignals = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
 /** The superuser that the lab makes; trust authentication on loopback only. */
 export const superuser = 'postgres';
 export const defaultDatabase = 'app';
 
 /** For throw-away data: the operating system is trusted to stay up, processes are not. */
-const baseSettings: PostgresSettings = {
+export const baseSettings: PostgresSettings = {
   listen_addresses: '127.0.0.1',
   fsync: false,
   shared_buffers: '128MB',
@@ -210,6 +210,18 @@ export class PostgresServer {
       },
       { timeoutMs: options.timeoutMs ?? 60_000, hint: () => this.#logTail() },
     );
+  }
+
+  /** Makes the database `app` and has `load` fill it. */
+  async fill(load?: (client: pg.Client) => Promise<void>): Promise<void> {
+    await this.query(`CREATE DATABASE "${defaultDatabase}"`, [], { database: 'postgres' });
+    if (load === undefined) return;
+    const client = await this.connect();
+    try {
+      await load(client);
+    } finally {
+      await client.end();
+    }
   }
 
   async stop(mode: StopMode = 'fast'): Promise<void> {

@@ -78,7 +78,7 @@ export class WarmAhead {
       target,
       deadline: order.deadline.toISOString(),
       issuedAt: systemClock.now().toISOString(),
-      issuedBy: (order.issuedBy ?? `cli:${userInfo().username}@${hostname()}`).slice(0, 256),
+      issuedBy: (order.issuedBy ?? thisUser()).slice(0, 256),
     } as const;
     // Before the acknowledgement: what was sent may have been taken even if the answer is lost.
     this.#published = true;
@@ -148,4 +148,15 @@ function checkOrder(order: MigrationOrder, remainingMs: number): void {
       hint: 'Give a time to come, or a duration such as 30s.',
     });
   }
+}
+
+/** A container's user may have a number and no name. */
+function thisUser(): string {
+  let user = `${process.getuid?.() ?? 'somebody'}`;
+  try {
+    user = userInfo().username;
+  } catch {
+    // The number must do.
+  }
+  return `cli:${user}@${hostname()}`;
 }

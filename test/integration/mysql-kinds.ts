@@ -1,3 +1,4 @@
+import { containersWanted } from '../../src/lab/containers/wanted.ts';
 import { locateMysql } from '../../src/lab/mysql-binaries.ts';
 import type { MysqlKind } from '../../src/lab/mysql-kinds.ts';
 
@@ -5,6 +6,8 @@ import type { MysqlKind } from '../../src/lab/mysql-kinds.ts';
 export const mysqlKinds: readonly MysqlKind[] = await available();
 
 async function available(): Promise<MysqlKind[]> {
+  // They have no provider in containers yet.
+  if (containersWanted()) return [];
   const chosen = (process.env['TEST_MYSQL_KINDS'] ?? 'mariadb,mysql').split(',').map((kind) => kind.trim());
   const kinds = (['mariadb', 'mysql'] as const).filter((kind) => chosen.includes(kind));
   const found: MysqlKind[] = [];

@@ -69,7 +69,7 @@ describe('identity and health', () => {
     expect(one.systemId).toMatch(/^\d{15,}$/);
     expect(two.systemId).toBe(one.systemId);
     expect(one.poolBlocks * one.blockBytes).toBe(128 * 2 ** 20);
-    expect(one.version).toMatch(new RegExp(`^${major}\\.`));
+    expect(one.version).toMatch(new RegExp(`^${cluster.binaries.major}\\.`));
   });
 
   it('tells replay, pause and the sessions of others', async () => {

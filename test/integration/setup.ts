@@ -1,7 +1,9 @@
 import type { TestProject } from 'vitest/node';
+import { containersWanted } from '../../src/lab/containers/wanted.ts';
 import { startNats } from '../../src/lab/nats-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
+import { localOnly } from '../local-only.ts';
 
 /** Addresses of the servers that all integration tests share. */
 export interface TestServers {
@@ -18,10 +20,14 @@ declare module 'vitest' {
 
 /**
  * Starts one primary, two standbys and NATS for the whole run. TEST_PG_URI (primary, db1, db2, by commas) and
- * TEST_NATS_URL name running servers instead.
+ * TEST_NATS_URL name running servers instead; TEST_SERVERS=containers starts them in containers.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const owned = new OwnedProcesses();
+  if (containersWanted()) {
+    const reasons = Object.entries(localOnly).map(([name, reason]) => `${name} (${reason})`);
+    console.warn(`Left out in containers: all of test/faults, and ${reasons.join(', ')}`);
+  }
   try {
     const [postgres, nats] = await Promise.all([
       postgresServers(owned),

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheDir } from '../../src/lab/cache-dir.ts';
+import { removeFolder } from '../../src/lab/clean-up.ts';
+import { fetchFromDebianSuite } from '../../src/lab/debian-suite.ts';
+import { findPrograms } from '../../src/lab/find-program.ts';
+import { run } from '../../src/lab/run.ts';
+import { mariadbPackages, standInPackages, standInSkips } from './stand-in-packages.ts';
+
+/**
+ * Builds stand-ins for the official images from Debian packages and this machine's Node, for where no registry can
+ * be reached, and prints the variables that name them, as lines of a shell. One file system, one image for each
+ * entry point. There is none for Grafana, which Debian does not have; one for MariaDB with the argument `mariadb`.
+ */
+const withMariadb = process.argv.includes('mariadb');
+const base = 'forewarm-stand-in:base';
+const bundle = '/etc/ssl/certs/ca-certificates.crt';
+
+/** What differs from `base`, by the variable that names the image. */
+const images: Readonly<Record<string, readonly string[]>> = {
+  PG_IMAGE: ['RUN chown 999:999 /var/lib/postgresql', 'STOPSIGNAL SIGINT', 'USER postgres'],
+  MARIADB_IMAGE: [
+    'RUN mkdir -p /run/mysqld /var/lib/mysql && chown -R 998:998 /var/lib/mysql /run/mysqld',
+    'USER mysql',
+  ],
+  NATS_IMAGE: ['ENTRYPOINT ["nats-server"]'],
+  PROMETHEUS_IMAGE: [
+    'RUN mkdir /prometheus && chown 65534:65534 /prometheus',
+    'USER nobody',
+    'ENTRYPOINT ["prometheus"]',
+  ],
+  NODE_IMAGE: [`ENV NODE_EXTRA_CA_CERTS=${bundle} npm_config_cafile=${bundle}`],
+};
+
+const passwd = `root:x:0:0:root:/root:/bin/sh
+postgres:x:999:999::/var/lib/postgresql:/bin/sh
+mysql:x:998:998::/var/lib/mysql:/bin/sh
+nobody:x:65534:65534::/nonexistent:/bin/sh
+`;
+const group = 'root:x:0:\npostgres:x:999:\nmysql:x:998:\nnogroup:x:65534:\n';
+
+/** The suite of Debian that this machine is of: its Node then finds the libraries that it wants. */
+async function codename(): Promise<string> {
+  const name = /^VERSION_CODENAME=(\w+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
+  if (name === undefined) throw new Error('/etc/os-release has no VERSION_CODENAME: this is no Debian');
+  return name;
+}
+
+/** Node and npm of this machine, certificates that it trusts, users; laid over the packages. */
+async function fillOverlay(overlay: string): Promise<void> {
+  for (const folder of [
+    'usr/local/bin',
+    'usr/local/lib/node_modules',
+    `.${dirname(bundle)}`,
+    'var/lib/postgresql',
+  ]) {
+    await mkdir(join(overlay, folder), { recursive: true });
+  }
+  const [npm] = await findPrograms('npm');
+  if (npm === undefined) throw new Error('npm is not on this machine');
+  await copyFile(process.execPath, join(overlay, 'usr/local/bin/node'));
+  await cp(dirname(dirname(await realpath(npm))), join(overlay, 'usr/local/lib/node_modules/npm'), {
+    recursive: true,
+  });
+  await symlink('../lib/node_modules/npm/bin/npm-cli.js', join(overlay, 'usr/local/bin/npm'));
+  await symlink('/bin/busybox', join(overlay, 'usr/local/bin/wget'));
+  // A proxy that this machine trusts may stand between it and the registry.
+  await copyFile(bundle, join(overlay, bundle)).catch(() => {});
+  await writeFile(join(overlay, 'etc/passwd'), passwd);
+  await writeFile(join(overlay, 'etc/group'), group);
+  await chmod(join(overlay, 'usr/local/bin/node'), 0o755);
+}
+
+async function importBase(root: string): Promise<void> {
+  const unneeded = [
+    'usr/share/doc',
+    'usr/share/man',
+    'usr/share/locale',
+    'usr/bin/promtool',
+    'usr/bin/mariadb-test*',
+  ];
+  const tar = spawn(
+    'tar',
+    [
+      ...['-c', '--numeric-owner', '--owner=0', '--group=0'],
+      ...unneeded.map((path) => `--exclude=./${path}`),
+      ...['-C', root, '.'],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const majors = await readdir(join(root, 'usr/lib/postgresql'));
+  const servers = majors.map((major) => `:/usr/lib/postgresql/${major}/bin`).join('');
+  const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${servers}`;
+  const docker = spawn('docker', ['import', '--change', `ENV PATH=${path}`, '-', base], {
+    stdio: [tar.stdout, 'ignore', 'inherit'],
+  });
+  const status = await new Promise((resolve) => docker.once('close', resolve));
+  if (status !== 0) throw new Error(`docker import ended with ${status}`);
+}
+
+await mkdir(cacheDir(), { recursive: true });
+const work = await mkdtemp(join(cacheDir(), 'stand-in-'));
+try {
+  const suite = await codename();
+  const root = await fetchFromDebianSuite({
+    ...{ as: withMariadb ? 'stand-in-mariadb' : 'stand-in', suite, skip: standInSkips },
+    packages: [...standInPackages, ...(withMariadb ? mariadbPackages : [])],
+  });
+  const whole = join(work, 'root');
+  // Links to the files of the cache, which the overlay replaces rather than writes into.
+  await run('cp', ['-al', root, whole]);
+  const overlay = join(work, 'overlay');
+  await fillOverlay(overlay);
+  await run('cp', ['-a', '--remove-destination', `${overlay}/.`, whole]);
+  await importBase(whole);
+  for (const [variable, lines] of Object.entries(images)) {
+    if (variable === 'MARIADB_IMAGE' && !withMariadb) continue;
+    const image = `forewarm-stand-in:${variable.toLowerCase().replace('_image', '')}`;
+    await run('docker', ['build', '-q', '--network', 'none', '-t', image, '-'], {
+      input: [`FROM ${base}`, ...lines, ''].join('\n'),
+    });
+    process.stdout.write(`export ${variable}=${image}\n`);
+  }
+} finally {
+  await removeFolder(work);
+}

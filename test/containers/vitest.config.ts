@@ -1,0 +1,15 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Apart from `npm test`: it needs images, which test/containers/run brings. */
+export default defineConfig({
+  root,
+  test: {
+    name: 'compose',
+    include: ['test/containers/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 600_000,
+  },
+});
