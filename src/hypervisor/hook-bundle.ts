@@ -1,12 +1,10 @@
+import { quickAsk } from '../broker/quick-ask.ts';
+import { glanceAtHookFile } from '../config/hook-glance.ts';
+
 export { runHookProcess } from './hook-process.ts';
 
-/** Loads and calls what a call for a stranger's guest needs, so that the build can keep it compiled. */
+/** Calls what a call for a stranger's guest needs, so that the build can keep it compiled. */
 export async function warmUp(): Promise<void> {
-  const [{ glanceAtHookFile }, { isVmKnown }] = await Promise.all([
-    import('../config/hook-glance.ts'),
-    import('../broker/vm-known.ts'),
-  ]);
   glanceAtHookFile({ FOREWARM_CONFIG: '/dev/null' });
-  const nowhere = { url: 'nats://127.0.0.1:1', prefix: 'forewarm', timeoutMs: 100, name: 'build' };
-  await isVmKnown(nowhere, 'none').catch(() => {});
+  await quickAsk({ host: '127.0.0.1', port: 1 }, [], { name: 'build', timeoutMs: 100 });
 }

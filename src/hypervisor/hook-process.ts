@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { isVmKnown } from '../broker/vm-known.ts';
 import { hookDefaults } from '../config/defaults.ts';
 import { asksToRefuse, glanceAtHookFile } from '../config/hook-glance.ts';
 import { parseDurationMs } from '../lib/duration.ts';
@@ -55,10 +56,7 @@ export async function runHookProcess(argv: readonly string[], refusal: number): 
         loadConfig: async () => (await import('../config/load.ts')).loadHookConfig().config,
         asksToRefuse: () => asksToRefuse(process.env),
         readXml: once(readStdin),
-        isVmKnown: async (nats, vm) => {
-          const { isVmKnown } = await import('../broker/vm-known.ts');
-          return await isVmKnown({ ...nats, name: 'forewarm hook' }, vm);
-        },
+        isVmKnown: (nats, vm) => isVmKnown({ ...nats, name: 'forewarm hook' }, vm),
         announcements: () => import('./hook-announcements.ts'),
         bound,
       }),
