@@ -237,6 +237,20 @@ test('does not wait for an XML that never ends', async () => {
   expect(result.stderr).toContain('db2 is ready for app1');
 });
 
+test('an XML that is no XML, or far too long, is that of a guest by its own name', async () => {
+  await agent(ready);
+  const named = '<forewarm:vm xmlns:forewarm="urn:forewarm">stranger</forewarm:vm>';
+  for (const xml of [
+    `<domain><metadata>${named}</domain`,
+    `\0\xff<<<urn:forewarm`,
+    `<domain><metadata>${named}</metadata>${'<x y="z"/>'.repeat(600_000)}</domain>`,
+  ]) {
+    const result = await host.coming('app1', { xml });
+    expectProceeds(result);
+    expect(result.stderr).toContain('db2 is ready for app1');
+  }
+});
+
 test.each([
   ['is faulty', { hosts: 'db2' }, 'hosts must be a map'],
   ['has an unknown option', { host: 'hv2', hosts: { hv2: 'db2' }, wiat: '3s' }, 'did you mean wait?'],
