@@ -73,7 +73,7 @@ interface Frames {
 /** Takes a server's bytes apart. Throws at what is no plain answer: an error, or a message with a status. */
 class FrameReader {
   readonly #frames: Frames;
-  #rest = Buffer.alloc(0);
+  #rest: Buffer = Buffer.alloc(0);
 
   constructor(frames: Frames) {
     this.#frames = frames;

@@ -43,7 +43,10 @@ test.skipIf(!canIsolate).each([
   host.configure({ nats, policy, host: 'hv2', hosts: { hv1: 'db1', hv2: 'db2' }, wait: '1s' });
   const args = ['sh', '-c', inside, 'sh', folder, silentResolver, host.launcher];
   // Far below the resolver's own 150 s: the launcher's last bound is a minute.
-  const result = spawnSync(unshare[0]!, [...unshare.slice(1), ...args], { encoding: 'utf8', timeout: 40_000 });
+  const result = spawnSync(unshare[0]!, [...unshare.slice(1), ...args], {
+    encoding: 'utf8',
+    timeout: 40_000,
+  });
   expect(result).toMatchObject({ status, stdout: '' });
   expect(result.stderr).toContain(line);
 });

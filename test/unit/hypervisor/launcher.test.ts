@@ -24,7 +24,8 @@ test.each([
   ['SIGUSR2', 0],
   ['SIGVTALRM', 1],
 ])('a hook that ends itself by %s has said %i', (signal, status) =>
-  expect(launch(`kill -${signal.slice(3)} $$`)).toMatchObject({ status, stdout: '' }));
+  expect(launch(`kill -${signal.slice(3)} $$`)).toMatchObject({ status, stdout: '' }),
+);
 
 test.each([
   ['a crash', 'exit 1', 10_000, 'ended with 1'],
