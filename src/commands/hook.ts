@@ -72,16 +72,28 @@ async function install(context: CommandContext, flags: InstallFlags): Promise<vo
     context.out(`# ${path}, mode 755\n${script}`);
     return;
   }
+  compileHook();
   installLauncher(path, script);
   context.out(
     `${path} is written\nlibvirt looks for hooks when it starts: systemctl restart libvirtd (or virtqemud); guests keep running\n`,
   );
 }
 
-/** The hook in one file, as the build makes it; from the sources, the module itself. */
+const bundle = fileURLToPath(new URL('../hook/start.cjs', import.meta.url));
+
+/** The hook as the build makes it; from the sources, the module itself. */
 function hookScript(): string[] {
-  const bundle = fileURLToPath(new URL('../hook/start.cjs', import.meta.url));
   return existsSync(bundle) ? [bundle] : siblingScript(import.meta.url, '../hypervisor/hook-main');
+}
+
+/** With the Node that will run it: compiled code of another one is of no use. Without it the hook is only slower. */
+function compileHook(): void {
+  if (!existsSync(bundle)) return;
+  try {
+    execFileSync(process.execPath, [bundle, '--compile'], { stdio: 'ignore', timeout: 30_000 });
+  } catch {
+    // The package's folder may be read-only.
+  }
 }
 
 /** Tells what is wrong with the hook's configuration; the hook is installed all the same and warms nothing. */

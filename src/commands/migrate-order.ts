@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { WaitResult } from '../publisher/await-ready.ts';
-import type { WarmAhead } from '../publisher/warm-ahead.ts';
+import { type MigrationOrder, newMigrationId, type WarmAhead } from '../publisher/warm-ahead.ts';
 import { type CommandContext, checkName, type Flags } from './context.ts';
 import { barProgress, lineProgress } from './terminal/progress.ts';
 
@@ -34,6 +34,12 @@ export interface Result {
   readonly command?: { readonly status: number };
 }
 
+/** What the flags order; a migration that is given an id of its own joins no other. */
+export function orderOf({ id, vm, to, from, deadline }: MigrateFlags): MigrationOrder {
+  const order = { vm, to, from, deadline };
+  return id === undefined ? { ...order, id: newMigrationId(vm, new Date()) } : { ...order, id, alone: true };
+}
+
 /** Throws `name_invalid` before anything is sent. */
 export function checkOrderNames({ vm, to, from }: MigrateFlags, id: string): void {
   checkName('--vm', vm);
@@ -54,7 +60,8 @@ export async function wait(
       onTarget(target, why) {
         const note = why === undefined ? '' : ` (${why})`;
         if (!process.stderr.isTTY) {
-          context.err(`forewarm: migration ${ahead.order.id}: ${ahead.order.vm} to ${target}${note}\n`);
+          const joined = ahead.joined ? ', which is under way already' : '';
+          context.err(`forewarm: migration ${ahead.id}: ${ahead.order.vm} to ${target}${note}${joined}\n`);
         }
       },
       onProgress: (progress) => view.update(progress),

@@ -54,8 +54,8 @@ export async function tellOutcome(move: {
   if (ahead === undefined) {
     return warn('nothing was announced, since the names or the configuration are wrong');
   }
-  const { vm, id } = ahead.order;
-  const { target, published } = ahead;
+  const { vm } = ahead.order;
+  const { id, target, published } = ahead;
   const migration = published ? id : undefined;
   if (target === undefined) {
     return warn(`no target was chosen, so the route of ${vm} stays as it is`);
@@ -93,7 +93,8 @@ export async function afterInterrupt(
   const { target } = ahead ?? {};
   if (ahead === undefined || !ahead.published || target === undefined)
     return warn('interrupted; nothing was asked for');
-  const { vm, id } = ahead.order;
+  const { vm } = ahead.order;
+  const { id } = ahead;
   const abort =
     process.stdin.isTTY &&
     process.stderr.isTTY &&

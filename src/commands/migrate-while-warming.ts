@@ -1,12 +1,13 @@
 import { describeError } from '../lib/errors.ts';
 import type { WaitResult } from '../publisher/await-ready.ts';
-import { newMigrationId, WarmAhead } from '../publisher/warm-ahead.ts';
+import { WarmAhead } from '../publisher/warm-ahead.ts';
 import { type CommandContext, print, publisherConfig } from './context.ts';
 import { startCommandMove, startQmpMove } from './migrate-moves.ts';
 import {
   checkOrderNames,
   endedError,
   type MigrateFlags,
+  orderOf,
   outcomeOf,
   type Result,
   wait,
@@ -21,9 +22,8 @@ export async function moveWhileWarming(
 ): Promise<void> {
   const startMs = performance.now();
   const warn = (text: string) => context.err(`forewarm: ${text}\n`);
-  const id = flags.id ?? newMigrationId(flags.vm, new Date());
-  const { vm, to, from, deadline } = flags;
-  const order = { id, vm, to, from, deadline };
+  const order = orderOf(flags);
+  const { vm, deadline } = order;
   const start = () =>
     flags.qmp === undefined
       ? startCommandMove({ argv, whenReady: flags.whenReady, json: flags.json === true, order })
@@ -36,12 +36,12 @@ export async function moveWhileWarming(
   const over = new AbortController();
   void move.end.then(() => over.abort());
   try {
-    checkOrderNames(flags, id);
+    checkOrderNames(flags, order.id);
     ahead = new WarmAhead(order, publisherConfig(context, flags));
     waited = await wait(context, ahead, over.signal);
     outcome = outcomeOf(waited);
     if (waited.verdict.kind === 'ended')
-      warn(`${endedError(id, waited.verdict).message}; going on without warming`);
+      warn(`${endedError(ahead.id, waited.verdict).message}; going on without warming`);
     else if (outcome === 'deadline') warn(`${ahead.target} was not ready by the deadline; going on`);
   } catch (error) {
     if (!over.signal.aborted) warn(`${describeError(error).message}; going on without warming`);
@@ -55,7 +55,7 @@ export async function moveWhileWarming(
     context.exitStatus = status;
     if (flags.json === true) {
       const result: Result = {
-        ...{ id, vm, target: ahead?.target, outcome, waitedMs },
+        ...{ id: ahead?.id ?? order.id, vm, target: ahead?.target, outcome, waitedMs },
         ...{ deadline: deadline.toISOString(), record: waited?.record, command: { status } },
       };
       print(context, flags, result, () => '');

@@ -3,12 +3,13 @@ import { parseBytes, parseDurationMs } from '../config/value-types.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { WaitResult } from '../publisher/await-ready.ts';
-import { newMigrationId, WarmAhead } from '../publisher/warm-ahead.ts';
+import { WarmAhead } from '../publisher/warm-ahead.ts';
 import { addConfigOptions, type CommandContext, print, publisherConfig } from './context.ts';
 import {
   checkOrderNames,
   endedError,
   type MigrateFlags,
+  orderOf,
   outcomeOf,
   type Result,
   wait,
@@ -52,7 +53,10 @@ export function createCommand(context: CommandContext): Command {
       parseDeadline,
       parseDeadline('30s'),
     )
-    .option('--id <name>', 'id of the migration; publishing one twice is one migration')
+    .option(
+      '--id <name>',
+      'id of the migration; publishing one twice is one migration (default: a new one, or that of the warming for this target that is under way)',
+    )
     .option('--concurrent', 'start COMMAND at once; --when-ready opens its gate')
     .option(
       '--when-ready <command>',
@@ -120,8 +124,8 @@ function checkFlags(flags: MigrateFlags, argv: readonly string[]): void {
 async function migrate(context: CommandContext, flags: MigrateFlags, argv: readonly string[]): Promise<void> {
   const startMs = performance.now();
   const warn = (text: string) => context.err(`forewarm: ${text}\n`);
-  const id = flags.id ?? newMigrationId(flags.vm, new Date());
-  const { vm, to, from, deadline } = flags;
+  const order = orderOf(flags);
+  const { vm, deadline } = order;
   let ahead: WarmAhead | undefined;
   let waited: WaitResult | undefined;
   const interrupt = new AbortController();
@@ -133,8 +137,8 @@ async function migrate(context: CommandContext, flags: MigrateFlags, argv: reado
     return true;
   };
   try {
-    checkOrderNames(flags, id);
-    ahead = new WarmAhead({ id, vm, to, from, deadline }, publisherConfig(context, flags));
+    checkOrderNames(flags, order.id);
+    ahead = new WarmAhead(order, publisherConfig(context, flags));
     waited = await wait(context, ahead, interrupt.signal);
   } catch (error) {
     if (interruptedBy === undefined && argv.length === 0) {
@@ -150,6 +154,7 @@ async function migrate(context: CommandContext, flags: MigrateFlags, argv: reado
       return;
     }
     const waitedMs = Math.round(performance.now() - startMs);
+    const id = ahead?.id ?? order.id;
     const outcome = outcomeOf(waited);
     if (argv.length === 0) {
       if (waited?.verdict.kind === 'ended') throw endedError(id, waited.verdict);

@@ -35,36 +35,41 @@ const nothingToWarm: ReadonlySet<string> = new Set(['same_replica', 'source_unkn
 const takeBackMs = 1_000;
 
 /**
- * Publishes the intent and waits, never longer than its bound; notes it among the pending ones just before. Where
- * `refuses` is true and the target is not warm, the intent is taken back, since the guest will not come. Never rejects.
+ * Publishes the intent, or joins the migration that is under way, and waits, never longer than its bound; notes it
+ * among the pending ones just before. Where `refuses` is true and the target is not warm, its own intent is taken
+ * back, since the guest will not come. Never rejects.
  */
 export async function warmForGuest(coming: Coming, refuses: boolean): Promise<WarmEnd> {
   const { config, guest, vm, target, host, waitMs, pending } = coming;
   const deadline = new Date(Date.now() + waitMs);
   const id = newMigrationId(vm, new Date());
-  const note: PendingMigration = { guest, vm, id, target, deadline: deadline.toISOString() };
+  const noteOf = (migration: string): PendingMigration => ({
+    ...{ guest, vm, id: migration, target, deadline: deadline.toISOString() },
+  });
   const order = { id, vm, to: target, from: undefined, deadline, issuedBy: `libvirt:${host}` };
   const ahead = new WarmAhead(order, config);
   let noted = '';
   const end = await wait(ahead, () => {
     try {
-      pending.write(note);
+      pending.write(noteOf(ahead.id));
     } catch (error) {
       noted = `; its end cannot be told, since the note of it was not written: ${(error as Error).message}`;
     }
   });
   if (!end.warm && refuses) {
-    if (ahead.published) await takeBack(ahead, note).catch(() => {});
-    pending.remove(note);
+    // One that was joined is its publisher's to abort.
+    if (ahead.published && !ahead.joined) await takeBack(ahead).catch(() => {});
+    pending.remove(noteOf(ahead.id));
   }
   return { ...end, line: `${end.line}${noted}` };
 }
 
 async function wait(ahead: WarmAhead, beforePublishing: () => void): Promise<WarmEnd> {
-  const { id, vm, to } = ahead.order;
+  const { vm, to } = ahead.order;
   try {
     const onTarget = () => beforePublishing();
     const { verdict } = await ahead.run(new AbortController().signal, { onTarget, onProgress() {} });
+    const { id } = ahead;
     if (verdict.kind === 'ready') return { warm: true, line: `${to} is ready for ${vm} (migration ${id})` };
     if (verdict.kind === 'arrived')
       return { warm: true, line: `${vm} is at ${to} already (migration ${id})` };
@@ -79,10 +84,10 @@ async function wait(ahead: WarmAhead, beforePublishing: () => void): Promise<War
   }
 }
 
-async function takeBack(ahead: WarmAhead, note: PendingMigration): Promise<void> {
+async function takeBack(ahead: WarmAhead): Promise<void> {
   const broker = await ahead.connect({ ms: takeBackMs });
   const reason = 'not ready in time, and policy require refused the migration';
-  const said = announceAbort(broker, { target: note.target, migration: note.id, reason });
+  const said = announceAbort(broker, { target: ahead.order.to, migration: ahead.id, reason });
   await within('saying aborted', said, { ms: takeBackMs });
 }
 

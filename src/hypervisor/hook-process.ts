@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { isVmKnown } from '../broker/vm-known.ts';
 import { hookDefaults } from '../config/defaults.ts';
 import { asksToRefuse, glanceAtHookFile } from '../config/hook-glance.ts';
 import { parseDurationMs } from '../lib/duration.ts';
@@ -7,9 +8,16 @@ import { describeError } from '../lib/errors.ts';
 import { tell } from './hook-log.ts';
 import { parseCall } from './libvirt-call.ts';
 import { answerCall, type HookAnswer, type HookParts } from './libvirt-hook.ts';
+import { hardEnds, refusalStatus } from './refusal-status.ts';
 
 /** What may follow a wait that is over: taking the intent back, and the log. In milliseconds. */
 const afterwardsMs = 1_500;
+
+/** Work of Node's threads, which it waits for when it exits. */
+const uninterruptible: ReadonlySet<string> = new Set(['GetAddrInfoReqWrap', 'FSReqCallback', 'FSReqPromise']);
+
+/** A domain's XML is some KiB; what is far longer is not parsed, since that could take longer than the wait. */
+const xmlMaxBytes = 4 << 20;
 
 /**
  * One call of libvirt's hook, as a process that does nothing else: whatever happens it ends in time, with 0, or with
@@ -19,8 +27,12 @@ const afterwardsMs = 1_500;
 export async function runHookProcess(argv: readonly string[], refusal: number): Promise<never> {
   silenceStdout();
   let logFile: string | undefined;
+  const underLauncher = refusal === refusalStatus;
   const end = (answer: HookAnswer): never => {
     if (answer.line !== undefined) tell(answer.line, answer.logFile ?? logFile);
+    if (underLauncher && process.getActiveResourcesInfo().some((what) => uninterruptible.has(what))) {
+      process.kill(process.pid, answer.allow ? hardEnds.allow : hardEnds.refuse);
+    }
     process.exit(answer.allow ? 0 : refusal);
   };
   // A timer of its own: it asks nobody whether the time is up.
@@ -55,10 +67,7 @@ export async function runHookProcess(argv: readonly string[], refusal: number): 
         loadConfig: async () => (await import('../config/load.ts')).loadHookConfig().config,
         asksToRefuse: () => asksToRefuse(process.env),
         readXml: once(readStdin),
-        isVmKnown: async (nats, vm) => {
-          const { isVmKnown } = await import('../broker/vm-known.ts');
-          return await isVmKnown({ ...nats, name: 'forewarm hook' }, vm);
-        },
+        isVmKnown: (nats, vm) => isVmKnown({ ...nats, name: 'forewarm hook' }, vm),
         announcements: () => import('./hook-announcements.ts'),
         bound,
       }),
@@ -87,17 +96,23 @@ function once<T>(make: (ms: number) => Promise<T>): (ms: number) => Promise<T> {
   };
 }
 
-/** All of stdin, or what has come of it after a while. Without an XML a guest goes by its own name. */
+/** All of stdin, or what has come of it after a while; empty where it is too long. Without an XML a guest goes by its own name. */
 function readStdin(ms: number): Promise<string> {
   return new Promise((resolve) => {
-    const pieces: Buffer[] = [];
+    let pieces: Buffer[] = [];
+    let bytes = 0;
     const done = () => {
       clearTimeout(timer);
       process.stdin.destroy();
       resolve(Buffer.concat(pieces).toString('utf8'));
     };
     const timer = setTimeout(done, ms);
-    process.stdin.on('data', (piece: Buffer) => pieces.push(piece));
+    process.stdin.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      // It is read to its end all the same: libvirt is still writing it.
+      if (bytes > xmlMaxBytes) pieces = [];
+      else pieces.push(piece);
+    });
     process.stdin.once('end', done);
     process.stdin.once('error', done);
   });

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ForewarmError } from '../lib/errors.ts';
-import { refusalStatus } from './refusal-status.ts';
+import { hardEnds, refusalStatus } from './refusal-status.ts';
 
 /** In every launcher that an install wrote. */
 const signature = 'written by `forewarm hook libvirt --install`';
@@ -32,9 +33,9 @@ esac
 ${config === undefined ? '' : `FOREWARM_CONFIG=${quote(config)}\nexport FOREWARM_CONFIG\n`}${quote(timeout)} -k 5 ${boundSeconds} ${command.map(quote).join(' ')} "$@"
 status=$?
 case $status in
-  0) exit 0 ;;
+  0 | ${128 + constants.signals[hardEnds.allow]}) exit 0 ;;
   # Policy require refuses a migration; nothing else does.
-  ${refusalStatus}) exit 1 ;;
+  ${refusalStatus} | ${128 + constants.signals[hardEnds.refuse]}) exit 1 ;;
 esac
 message="guest $1: the hook ended with $status (124: not within ${boundSeconds} s); going on without warming"
 echo "forewarm: $message" >&2

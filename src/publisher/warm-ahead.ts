@@ -6,6 +6,7 @@ import { systemClock } from '../lib/clock.ts';
 import { ForewarmError } from '../lib/errors.ts';
 import { within } from '../lib/within.ts';
 import { wireVersion } from '../messages/names.ts';
+import { isEnd } from '../migration/transitions.ts';
 import { awaitReady, type WaitResult } from './await-ready.ts';
 import { connectAs } from './connect.ts';
 import { askEstimates } from './estimates.ts';
@@ -20,9 +21,12 @@ export interface MigrationOrder {
   readonly deadline: Date;
   /** Free text for the record; without it, the user and the host of this command. */
   readonly issuedBy?: string;
+  /** Publish under this id whatever is under way already. */
+  readonly alone?: boolean;
 }
 
 export interface WarmAheadHooks {
+  /** Just before the intent is published, or another publisher's one joined. */
   readonly onTarget: (target: string, why: string | undefined) => void;
   readonly onProgress: (progress: WaitProgress) => void;
 }
@@ -36,7 +40,9 @@ export function newMigrationId(vm: string, now: Date): string {
 /**
  * One migration as its publisher sees it: choose the target, publish the intent, wait. Everything,
  * also the wait for NATS, is bounded by the deadline. What is known so far can be read at any time,
- * since whoever publishes goes on with the VM whatever becomes of the warming.
+ * since whoever publishes goes on with the VM whatever becomes of the warming. Where the VM's warming for
+ * this target is under way already, as when `migrate` starts a command whose hypervisor calls the hook, it is
+ * joined: a second intent would supersede the first one.
  */
 export class WarmAhead {
   readonly order: MigrationOrder;
@@ -44,11 +50,22 @@ export class WarmAhead {
   #broker: Broker | undefined;
   #target: string | undefined;
   #published = false;
+  #joined: string | undefined;
 
   constructor(order: MigrationOrder, config: PublisherConfig) {
     this.order = order;
     this.#config = config;
     this.#target = order.to === 'auto' ? undefined : order.to;
+  }
+
+  /** Of the migration that was joined, else the order's own. */
+  get id(): string {
+    return this.#joined ?? this.order.id;
+  }
+
+  /** True when another publisher announced the migration. */
+  get joined(): boolean {
+    return this.#joined !== undefined;
   }
 
   /** Undefined while `auto` is not decided. */
@@ -67,8 +84,17 @@ export class WarmAhead {
     const bounded = <T>(what: string, work: Promise<T>) => within(what, work, { ms: remainingMs(), signal });
     checkOrder(order, remainingMs());
     const broker = await this.connect({ ms: remainingMs(), signal });
-    const target = await bounded('choosing the target', this.#choose(broker, hooks, remainingMs()));
+    const { target, why } = await bounded('choosing the target', this.#choose(broker, remainingMs()));
     this.#target = target;
+    if (!order.alone)
+      this.#joined = await bounded('looking for its migration', this.#underWay(broker, target));
+    hooks.onTarget(target, why);
+    const { onProgress } = hooks;
+    const wait = () => awaitReady({ broker, id: this.id, waitMs: remainingMs(), signal, onProgress });
+    if (this.joined) {
+      this.#published = true;
+      return await wait();
+    }
     const intent = {
       v: wireVersion,
       kind: 'intent',
@@ -83,8 +109,7 @@ export class WarmAhead {
     // Before the acknowledgement: what was sent may have been taken even if the answer is lost.
     this.#published = true;
     await bounded('publishing the intent', broker.publishIntent(intent));
-    const { onProgress } = hooks;
-    return await awaitReady({ broker, id: order.id, waitMs: remainingMs(), signal, onProgress });
+    return await wait();
   }
 
   /** The connection, made now if there is none. */
@@ -105,15 +130,29 @@ export class WarmAhead {
     if (broker !== undefined) await within('closing', broker.close(), { ms: 1_000 }).catch(() => {});
   }
 
-  async #choose(broker: Broker, hooks: WarmAheadHooks, remainingMs: number): Promise<string> {
+  /** The VM's newest migration, where it leads to this target and the VM has not arrived; undefined otherwise. */
+  async #underWay(broker: Broker, target: string): Promise<string | undefined> {
+    const { vm, from } = this.order;
+    const pointer = (await broker.vms.get(vm).catch(() => null))?.value;
+    if (pointer === undefined || pointer.target !== target) return undefined;
+    const record = (await broker.records.get(pointer.migration).catch(() => null))?.value;
+    if (record === undefined || record.vm !== vm || record.target !== target) return undefined;
+    if (isEnd(record.state) || record.state === 'arrived') return undefined;
+    return from === undefined || from === record.source ? record.id : undefined;
+  }
+
+  async #choose(
+    broker: Broker,
+    remainingMs: number,
+  ): Promise<{ readonly target: string; readonly why?: string | undefined }> {
     const { vm, to, from } = this.order;
     if (to === 'auto') {
       const timeoutMs = Math.min(this.#config.nats.timeoutMs, remainingMs / 3);
       const { estimates, failures } = await askEstimates(broker, { vm, source: from, timeoutMs });
       const best = estimates[0];
       if (best !== undefined && best.reason === undefined) {
-        hooks.onTarget(best.replica, best.fits ? undefined : 'the best of those that it does not fit into');
-        return best.replica;
+        const why = best.fits ? undefined : 'the best of those that it does not fit into';
+        return { target: best.replica, why };
       }
       const reasons = [
         ...estimates.map(({ replica, reason }) => `${replica}: ${reason}`),
@@ -131,8 +170,7 @@ export class WarmAhead {
         hint: 'Start its agent with `forewarm agent --config FILE`, or take another target.',
       });
     }
-    hooks.onTarget(to, undefined);
-    return to;
+    return { target: to };
   }
 }
 

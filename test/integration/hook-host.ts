@@ -21,7 +21,8 @@ export interface HookResult {
 export class HookHost {
   readonly pending: PendingMigrations;
   readonly configFile: string;
-  readonly #launcher: string;
+  /** What libvirt runs. */
+  readonly launcher: string;
   readonly #folder: string;
   static #bundle: string | undefined;
 
@@ -31,14 +32,14 @@ export class HookHost {
     this.configFile = join(folder, 'hook.yaml');
     this.pending = new PendingMigrations(join(folder, 'state'));
     this.configure(config);
-    this.#launcher = join(folder, 'qemu.d', 'forewarm');
+    this.launcher = join(folder, 'qemu.d', 'forewarm');
     const script = launcherScript({
       command: [process.execPath, join(HookHost.#bundle!, 'start.cjs')],
       timeout: '/usr/bin/timeout',
       boundMs: 60_000,
       config: this.configFile,
     });
-    installLauncher(this.#launcher, script);
+    installLauncher(this.launcher, script);
   }
 
   /** Makes the hook as the build does; once, before the first host. */
@@ -61,7 +62,7 @@ export class HookHost {
    * stdout and stderr any more.
    */
   call(args: readonly string[], options: { readonly xml?: string; readonly keepStdin?: boolean } = {}) {
-    const child = spawn(this.#launcher, args, {
+    const child = spawn(this.launcher, args, {
       env: { HOME: '/', LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       cwd: '/',
     });

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
+import type { PublisherConfig } from '../../src/config/options.ts';
 import { freePort } from '../../src/lab/free-port.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { newMigrationId, WarmAhead } from '../../src/publisher/warm-ahead.ts';
 import { comingXml, HookHost, recorded } from './hook-host.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { testServers } from './servers.ts';
@@ -49,6 +51,8 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   for (const started of agents.splice(0)) await started.stop();
+  // What one test left under way is not joined by the next.
+  await broker.vms.delete('app1');
   host.configure(config());
 });
 afterAll(async () => {
@@ -138,6 +142,42 @@ test('policy require lets pass what is ready, and whom nobody knows', async () =
   expectProceeds(await host.coming('stranger'));
 });
 
+test('joins the migration that `forewarm migrate` announced for the same move', async () => {
+  const db2 = await agent(ready);
+  const first = await announcedBefore();
+  const result = await host.coming('app1');
+  expectProceeds(result);
+  expect(result.stderr).toContain(`db2 is ready for app1 (migration ${first.id})`);
+  expect(db2.states).toEqual(['accepted', 'profiling', 'warming', 'ready']);
+  expect(host.pending.read('app1')).toMatchObject({ id: first.id, target: 'db2' });
+  // It came to nothing: the next one is a migration of its own.
+  expectProceeds(await host.call(['app1', 'stopped', 'end', '-']));
+  await expect.poll(() => db2.states.at(-1)).toBe('aborted');
+  await host.coming('app1');
+  expect(host.pending.read('app1')?.id).not.toBe(first.id);
+});
+
+test('policy require refuses one that was joined, and leaves it to its publisher', async () => {
+  host.configure(config({ policy: 'require', wait: '2s' }));
+  const db2 = await agent(['profile', 'warm']);
+  await announcedBefore();
+  expect(await host.coming('app1')).toMatchObject({ status: 1, stdout: '' });
+  expect(host.pending.read('app1')).toBeUndefined();
+  expect(db2.states).toEqual(['accepted', 'profiling', 'warming']);
+});
+
+/** As `forewarm migrate -- COMMAND` does before it runs the command. */
+async function announcedBefore(): Promise<WarmAhead> {
+  const nats = { url: testServers().nats, prefix, timeoutMs: 5_000 };
+  const deadline = new Date(Date.now() + 3_000);
+  const order = { id: newMigrationId('app1', new Date()), vm: 'app1', to: 'db2', from: undefined, deadline };
+  const first = new WarmAhead(order, { nats } as PublisherConfig);
+  await first.run(new AbortController().signal, { onTarget() {}, onProgress() {} });
+  await first.close();
+  expect(first.joined).toBe(false);
+  return first;
+}
+
 test('a guest that nobody knows, or whose name is none, goes on at once', async () => {
   const db2 = await agent(ready);
   for (const guest of ['stranger', 'with space', 'dotted.name']) {
@@ -195,6 +235,20 @@ test('does not wait for an XML that never ends', async () => {
   const result = await host.coming('app1', { keepStdin: true, xml: '<domain>' });
   expectProceeds(result);
   expect(result.stderr).toContain('db2 is ready for app1');
+});
+
+test('an XML that is no XML, or far too long, is that of a guest by its own name', async () => {
+  await agent(ready);
+  const named = '<forewarm:vm xmlns:forewarm="urn:forewarm">stranger</forewarm:vm>';
+  for (const xml of [
+    `<domain><metadata>${named}</domain`,
+    `\0\xff<<<urn:forewarm`,
+    `<domain><metadata>${named}</metadata>${'<x y="z"/>'.repeat(600_000)}</domain>`,
+  ]) {
+    const result = await host.coming('app1', { xml });
+    expectProceeds(result);
+    expect(result.stderr).toContain('db2 is ready for app1');
+  }
 });
 
 test.each([

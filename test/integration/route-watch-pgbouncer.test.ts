@@ -7,6 +7,7 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { locatePgBouncer, PgBouncer } from '../../src/lab/pgbouncer.ts';
 import { locatePsycopg, type Psycopg } from '../../src/lab/psycopg.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { TcpProxy } from '../faults/support/tcp-proxy.ts';
 import { RunningCommand } from './forewarm-cli.ts';
 import { testServers } from './servers.ts';
 
@@ -113,18 +114,22 @@ function startPython(driver: string, url: string, { python, env }: Psycopg, pool
 
 type Pooling = 'transaction' | 'session';
 
-function watch(bouncer: PgBouncer, vm: string): RunningCommand {
+function watch(
+  bouncer: PgBouncer,
+  vm: string,
+  { entries = 'app,app-ro', admin = bouncer.admin } = {},
+): RunningCommand {
   const replicas = JSON.stringify({
     db1: { host: '127.0.0.1', port: portOf('db1') },
     db2: { host: '127.0.0.1', port: portOf('db2') },
   });
   const command = new RunningCommand(
-    ['route', 'watch', vm, '--pgbouncer', bouncer.ini, '--pgbouncer-databases', 'app,app-ro'],
+    ['route', 'watch', vm, '--pgbouncer', bouncer.ini, '--pgbouncer-databases', entries],
     {
       FOREWARM_NATS_URL: testServers().nats,
       FOREWARM_NATS_PREFIX: prefix,
       FOREWARM_REPLICAS: replicas,
-      FOREWARM_PGBOUNCER_ADMIN: bouncer.admin,
+      FOREWARM_PGBOUNCER_ADMIN: admin,
     },
   );
   running.push(command);
@@ -221,5 +226,27 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
     const rows = (await bouncer.show('DATABASES')).filter((row) => String(row['name']).startsWith('app'));
     expect(rows.map((row) => row['port'])).toEqual([portOf('db2'), portOf('db2')]);
     expect((await watcher.stop()).status).toBe(0);
+  });
+
+  test('a console that is out of reach is asked again until the entry * is taken', async () => {
+    const vm = `vm-any-${Date.now()}`;
+    const bouncer = await PgBouncer.start({
+      owned,
+      databases: `* = host=127.0.0.1 port=${portOf('db1')}`,
+    });
+    const proxy = await TcpProxy.start(bouncer.port);
+    running.push(bouncer, { stop: () => proxy.close() });
+    proxy.silence();
+    const client = startNode(bouncer.url('app'), 'session');
+    await broker.routes.set(vm, { replica: 'db2' });
+    const admin = bouncer.admin.replace(`:${bouncer.port}/`, `:${proxy.port}/`);
+    const watcher = watch(bouncer, vm, { entries: '*', admin });
+    await expect.poll(() => watcher.stderr, { timeout: 20_000 }).toContain('does not let us in');
+    expect(await bouncer.readIni()).toContain(`* = host=127.0.0.1 port=${portOf('db2')}`);
+    expect(client.last()).toBe(portOf('db1'));
+    proxy.reset();
+    await expect.poll(() => watcher.stderr, { timeout: 20_000 }).toContain('--pgbouncer, epoch 1: done now');
+    await expect.poll(() => client.last(), { timeout: 10_000 }).toBe(portOf('db2'));
+    expect(await client.stop()).toMatchObject({ failures: [], split: 0 });
   });
 });

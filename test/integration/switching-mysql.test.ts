@@ -1,12 +1,13 @@
 import { Kysely, MysqlDialect, sql } from 'kysely';
-import type { PoolConnection, RowDataPacket } from 'mysql2/promise';
+import type { PoolConnection, PoolOptions, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { createSwitchingMysqlPool, type SwitchingMysqlPool } from '../../src/index.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { type NatsServer, startNats } from '../../src/lab/nats-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
-import { backAndForth, Diary, RouteDesk, underLoad, untilAt } from '../faults/support/switch-world.ts';
+import { RouteDesk, untilAt } from '../faults/support/switch-world.ts';
 import { mysqlKinds } from './mysql-kinds.ts';
+import { hundredSwitches, kyselyGoesAlong, type Mark, type MarksDatabase } from './switching-proofs.ts';
 
 describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
   const owned = new OwnedProcesses({ handleSignals: false });
@@ -39,7 +40,7 @@ describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
       [program],
     );
 
-  function open(prefix: string, extra: { connectionLimit?: number; queueLimit?: number } = {}) {
+  function open(prefix: string, extra: PoolOptions = {}) {
     const at = (host: string) => ({
       host,
       port: cluster.primary.port,
@@ -55,6 +56,7 @@ describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
       defaultReplica: 'a',
       // However slow this machine is at the moment.
       holdMs: 10_000,
+      session: { wait_timeout: 1234 },
       pool: extra,
     });
   }
@@ -65,18 +67,14 @@ describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
     const desk = await RouteDesk.open(nats.url, 'hundred');
     await desk.to('a');
     const pool = open('hundred', { connectionLimit: 24 });
-    const diary = new Diary(pool);
-    await diary.untilNoticed('started');
-    const written: string[] = [];
     const insert = 'INSERT INTO marks VALUES (?, ?)';
 
-    async function work(client: number, step: number): Promise<void> {
+    async function work({ client, step }: Mark): Promise<boolean> {
       const values = [client, step];
       switch ((client + step) % 4) {
         case 0:
           await pool.query(insert, values);
-          written.push(values.join());
-          return;
+          return true;
         case 1: {
           const held = await pool.getConnection();
           try {
@@ -88,43 +86,26 @@ describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
             );
             expect(rows).toEqual([{ count: 1 }]);
             await held.commit();
-            written.push(values.join());
+            return true;
           } finally {
             held.release();
           }
-          return;
         }
         case 2: {
           let sum = 0;
           const stream = pool.pool.query('SELECT n FROM numbers').stream();
           for await (const row of stream as AsyncIterable<{ n: number }>) sum += row.n;
           expect(sum).toBe(45_150);
-          return;
+          return false;
         }
         default:
           await pool.execute(insert, values);
-          written.push(values.join());
+          return true;
       }
     }
 
-    const { steps, longestMs, errors } = await underLoad(32, work, () =>
-      backAndForth(pool, desk, { times: 100, replicas: ['a', 'b'] }),
-    );
-    const { counters } = pool;
-    await vi.waitFor(() =>
-      expect(diary.phases.filter((phase) => phase.startsWith('completed'))).toHaveLength(100),
-    );
-    await pool.end();
-    console.info(
-      `100 switches on ${kind}: ${steps} steps of 32 clients, longest ${longestMs.toFixed(0)} ms; ` +
-        `checkouts held ${counters.longestHoldMs.toFixed(1)} ms at most`,
-    );
-    expect(errors).toEqual([]);
-    expect(counters).toMatchObject({ post: 100, failed: 0, fellBack: 0, behind: 0, connectionsCut: 0 });
-    const rows = await cluster.primary.query<{ client: number; step: number }>(
-      'SELECT client, step FROM marks',
-    );
-    expect(rows.map(({ client, step }) => `${client},${step}`).sort()).toEqual(written.sort());
+    const marks = () => cluster.primary.query<Mark>('SELECT client, step FROM marks');
+    await hundredSwitches({ what: kind, pool, desk, work, marks });
     await vi.waitFor(async () => expect(await sessions('hundred')).toEqual([]), { timeout: 10_000 });
     await desk.close();
   }, 300_000);
@@ -133,26 +114,31 @@ describe.each(mysqlKinds)('a switching pool on %s', (kind) => {
     const desk = await RouteDesk.open(nats.url, 'kysely');
     await desk.to('a');
     const pool = open('kysely');
-    const db = new Kysely<{ marks: { client: number; step: number } }>({
+    const db = new Kysely<MarksDatabase>({
       dialect: new MysqlDialect({ pool }),
     });
-    await db.deleteFrom('marks').execute();
-    await db.insertInto('marks').values({ client: 1, step: 1 }).execute();
-    await db.transaction().execute(async (transaction) => {
-      await transaction.insertInto('marks').values({ client: 1, step: 2 }).execute();
-      await desk.to('b');
-      await untilAt(pool, 'b');
-      await transaction.insertInto('marks').values({ client: 1, step: 3 }).execute();
-    });
-    const seen: number[] = [];
-    for await (const row of db.selectFrom('marks').select('step').orderBy('step').stream())
-      seen.push(row.step);
-    expect(seen).toEqual([1, 2, 3]);
+    await kyselyGoesAlong(db, { pool, desk });
     const { rows } = await sql<{ one: number }>`SELECT 1 AS one`.execute(db);
     expect(rows).toEqual([{ one: 1 }]);
     await db.destroy();
     await expect(pool.query('SELECT 1')).rejects.toThrow('Pool is closed.');
     await vi.waitFor(async () => expect(await sessions('kysely')).toEqual([]), { timeout: 10_000 });
+    await desk.close();
+  });
+
+  test('options that change how values look disturb no switch', async () => {
+    const desk = await RouteDesk.open(nats.url, 'looks');
+    await desk.to('a');
+    const looks = { supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, rowsAsArray: true };
+    const queryFormat = (text: string, values: Record<string, unknown> = {}) =>
+      text.replaceAll(/:(\w+)/g, (_, name: string) => JSON.stringify(values[name]));
+    const pool = open('looks', { ...looks, queryFormat });
+    expect(await pool.query('SELECT @@wait_timeout, :a', { a: 'b' })).toMatchObject([[['1234', 'b']], {}]);
+    await cluster.primary.query('INSERT INTO marks VALUES (9, 9)');
+    await desk.to('b');
+    await untilAt(pool, 'b');
+    expect(pool.counters).toMatchObject({ failed: 0, behind: 0, retries: 0 });
+    await pool.end();
     await desk.close();
   });
 

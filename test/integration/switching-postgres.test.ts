@@ -7,8 +7,9 @@ import { createSwitchingPgPool, type SwitchingPgPool } from '../../src/index.ts'
 import { type NatsServer, startNats } from '../../src/lab/nats-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { backAndForth, Diary, RouteDesk, underLoad, untilAt } from '../faults/support/switch-world.ts';
+import { RouteDesk } from '../faults/support/switch-world.ts';
 import { expectNoSessions } from './servers.ts';
+import { hundredSwitches, kyselyGoesAlong, type Mark, type MarksDatabase } from './switching-proofs.ts';
 
 const owned = new OwnedProcesses({ handleSignals: false });
 let cluster: PostgresCluster;
@@ -55,17 +56,13 @@ test('a hundred switches under load lose nothing, double nothing, and leave no c
   const desk = await RouteDesk.open(nats.url, 'hundred');
   await desk.to('a');
   const pool = open('hundred', { max: 24 });
-  const diary = new Diary(pool);
-  const written: string[] = [];
-  await diary.untilNoticed('started');
 
-  async function work(client: number, step: number): Promise<void> {
+  async function work({ client, step }: Mark): Promise<boolean> {
     const values = [client, step];
     switch ((client + step) % 5) {
       case 0:
         await pool.query(insert, values);
-        written.push(values.join());
-        return;
+        return true;
       case 1: {
         const held = await pool.connect();
         try {
@@ -77,11 +74,10 @@ test('a hundred switches under load lose nothing, double nothing, and leave no c
           );
           expect(rows).toEqual([{ count: 1 }]);
           await held.query('COMMIT');
-          written.push(values.join());
+          return true;
         } finally {
           held.release();
         }
-        return;
       }
       case 2: {
         const held = await pool.connect();
@@ -95,12 +91,11 @@ test('a hundred switches under load lose nothing, double nothing, and leave no c
         } finally {
           held.release();
         }
-        return;
+        return false;
       }
       case 3:
         await pool.query({ name: 'mark', text: insert, values });
-        written.push(values.join());
-        return;
+        return true;
       default: {
         const held = await pool.connect();
         try {
@@ -110,27 +105,14 @@ test('a hundred switches under load lose nothing, double nothing, and leave no c
         } finally {
           held.release();
         }
+        return false;
       }
     }
   }
 
-  const { steps, longestMs, errors } = await underLoad(32, work, () =>
-    backAndForth(pool, desk, { times: 100, replicas: ['a', 'b'] }),
-  );
-  const { counters } = pool;
-  await pool.end();
-  console.info(
-    `100 switches on PostgreSQL: ${steps} steps of 32 clients, longest ${longestMs.toFixed(0)} ms; ` +
-      `checkouts held ${counters.longestHoldMs.toFixed(1)} ms at most`,
-  );
-  expect(errors).toEqual([]);
-  expect(counters).toMatchObject({ post: 100, failed: 0, fellBack: 0, behind: 0, connectionsCut: 0 });
-  const rows = await cluster.primary.query<{ client: number; step: number }>(
-    'SELECT client, step FROM marks',
-  );
-  expect(rows.map(({ client, step }) => `${client},${step}`).sort()).toEqual(written.sort());
+  const marks = () => cluster.primary.query<Mark>('SELECT client, step FROM marks');
+  await hundredSwitches({ what: 'PostgreSQL', pool, desk, work, marks });
   await expectNoSessions(cluster.primary.url(), 'hundred');
-  expect(diary.phases.filter((phase) => phase.startsWith('completed'))).toHaveLength(100);
   expect(pool.totalCount).toBe(0);
   await desk.close();
 }, 300_000);
@@ -139,21 +121,10 @@ test('Kysely takes it, and goes along in a switch', async () => {
   const desk = await RouteDesk.open(nats.url, 'kysely');
   await desk.to('a');
   const pool = open('kysely');
-  const db = new Kysely<{ marks: { client: number; step: number } }>({
+  const db = new Kysely<MarksDatabase>({
     dialect: new PostgresDialect({ pool, cursor: Cursor }),
   });
-  await db.deleteFrom('marks').execute();
-  await db.insertInto('marks').values({ client: 1, step: 1 }).execute();
-  await db.transaction().execute(async (transaction) => {
-    await transaction.insertInto('marks').values({ client: 1, step: 2 }).execute();
-    await desk.to('b');
-    await untilAt(pool, 'b');
-    await transaction.insertInto('marks').values({ client: 1, step: 3 }).execute();
-  });
-  const seen: number[] = [];
-  for await (const row of db.selectFrom('marks').select('step').orderBy('step').stream(2))
-    seen.push(row.step);
-  expect(seen).toEqual([1, 2, 3]);
+  await kyselyGoesAlong(db, { pool, desk });
   const { rows } = await sql<{ host: string }>`SELECT host(inet_server_addr()) AS host`.execute(db);
   expect(rows).toEqual([{ host: '127.0.0.2' }]);
   await db.destroy();

@@ -62,6 +62,9 @@ export async function openMysqlProbe(options: mysql.ConnectionOptions, connectMs
     namedPlaceholders: false,
     rowsAsArray: false,
     nestTables: false,
+    supportBigNumbers: false,
+    bigNumberStrings: false,
+    queryFormat: undefined as never,
   });
   // The next question says that it is gone.
   connection.on('error', () => {});

@@ -157,7 +157,8 @@ export class MysqlReplicaPool implements ReplicaPool<PoolConnection> {
     const promised = connection.promise();
     try {
       for (const [name, value] of Object.entries(this.#options.session)) {
-        await promised.query(`SET SESSION ${connection.escapeId(name)} = ?`, [value]);
+        // Not by placeholders, which the application may write in a way of its own.
+        await promised.query(`SET SESSION ${connection.escapeId(name)} = ${connection.escape(value)}`);
       }
     } catch (error) {
       connection.destroy();

@@ -27,6 +27,8 @@ export interface PgBouncerOptions {
  * ended its transaction, or its session where sessions are pooled. A replica that does not answer is not gone to.
  */
 export function createPgBouncerOutput(options: PgBouncerOptions): RouteOutput {
+  // What an entry `*` or other than a host and a port is run with cannot be seen.
+  let isTaken = !options.databases.includes('*');
   return {
     name: '--pgbouncer',
     async apply(route) {
@@ -40,8 +42,9 @@ export function createPgBouncerOutput(options: PgBouncerOptions): RouteOutput {
           { hint: 'PgBouncer keeps the server that it has.' },
         );
       });
-      const changed = await rewriteFile(options, parameters);
-      await PgBouncerConsole.use(options.admin, (console) => take(console, { options, parameters, changed }));
+      if (await rewriteFile(options, parameters)) isTaken = false;
+      await PgBouncerConsole.use(options.admin, (console) => take(console, { options, parameters, isTaken }));
+      isTaken = true;
     },
   };
 }
@@ -49,10 +52,10 @@ export function createPgBouncerOutput(options: PgBouncerOptions): RouteOutput {
 /** Has PgBouncer take the file, and lets go of the connections to where it pointed before. */
 async function take(
   console: PgBouncerConsole,
-  wanted: { options: PgBouncerOptions; parameters: ConnectionParameters; changed: boolean },
+  wanted: { options: PgBouncerOptions; parameters: ConnectionParameters; isTaken: boolean },
 ): Promise<void> {
-  const { options, parameters, changed } = wanted;
-  if (!changed && (await wrongEntries(console, options, parameters)).length === 0) return;
+  const { options, parameters, isTaken } = wanted;
+  if (isTaken && (await wrongEntries(console, options, parameters)).length === 0) return;
   const before = await console.kept();
   await settle(console, options.databases);
   await console.reload();

@@ -21,6 +21,13 @@ test('a refusal is a failure for libvirt', () =>
   expect(launch('exit 77')).toMatchObject({ status: 1, stdout: '' }));
 
 test.each([
+  ['SIGUSR2', 0],
+  ['SIGVTALRM', 1],
+])('a hook that ends itself by %s has said %i', (signal, status) =>
+  expect(launch(`kill -${signal.slice(3)} $$`)).toMatchObject({ status, stdout: '' }),
+);
+
+test.each([
   ['a crash', 'exit 1', 10_000, 'ended with 1'],
   ['a program that is not there', 'exec /nowhere/node', 10_000, 'ended with 127'],
   ['a signal', 'kill -9 $$', 10_000, 'ended with 137'],
