@@ -54,5 +54,20 @@ BEGIN
     DO RELEASE_LOCK('forewarm.admit_new_pages');
   END IF;
 END//
+-- Sets innodb_old_blocks_time back where an administrator has killed the session of a call: nothing of a procedure runs then.
+-- Changes it only from 0, and only while no call is under way.
+DROP PROCEDURE IF EXISTS forewarm.restore_old_blocks_time//
+CREATE PROCEDURE forewarm.restore_old_blocks_time(IN usual_ms INT)
+  SQL SECURITY DEFINER
+  MODIFIES SQL DATA
+BEGIN
+  IF usual_ms BETWEEN 1 AND 60000 AND GET_LOCK('forewarm.admit_new_pages', 2) = 1 THEN
+    IF @@GLOBAL.innodb_old_blocks_time = 0 THEN
+      SET GLOBAL innodb_old_blocks_time = usual_ms;
+    END IF;
+    DO RELEASE_LOCK('forewarm.admit_new_pages');
+  END IF;
+END//
 DELIMITER ;
 GRANT EXECUTE ON PROCEDURE forewarm.admit_new_pages TO forewarm@'%';
+GRANT EXECUTE ON PROCEDURE forewarm.restore_old_blocks_time TO forewarm@'%';

@@ -4,6 +4,7 @@
 -- Cost: the dictionary and the tables' own statistics, 1 to 10 ms for tens of tables. Run with indexes.sql.
 SELECT t.TABLE_NAME AS tableName,
        t.ENGINE AS engine,
+       (t.TABLE_TYPE = 'SYSTEM VERSIONED') + 0e0 AS versioned,
        p.PARTITION_NAME AS partitionName,
        p.SUBPARTITION_NAME AS subpartitionName,
        p.TABLE_ROWS AS rowCount,
@@ -11,4 +12,4 @@ SELECT t.TABLE_NAME AS tableName,
        p.INDEX_LENGTH AS indexBytes
 FROM information_schema.TABLES t
 JOIN information_schema.PARTITIONS p ON p.TABLE_SCHEMA = t.TABLE_SCHEMA AND p.TABLE_NAME = t.TABLE_NAME
-WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME IN (?) AND t.TABLE_TYPE = 'BASE TABLE';
+WHERE t.TABLE_SCHEMA = ? AND t.TABLE_NAME IN (?) AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED');

@@ -20,10 +20,11 @@ const vms: VmRule[] = [
   { vm: 'app2', user: 'app2', address: '127.0.0.0/8' },
   { vm: 'app3', applicationName: 'app3*' },
   { vm: 'app4', user: 'shared', applicationName: 'app4' },
+  { vm: 'app6', user: 'shared', applicationName: 'app6' },
   { vm: 'app5', user: 'shared', applicationName: 'app?' },
   { vm: 'writer', user: 'writer' },
 ];
-const readers = ['app1', 'app2', 'app3', 'app4', 'app5'] as const;
+const readers = ['app1', 'app2', 'app3', 'app4', 'app5', 'app6'] as const;
 const all = [...readers, 'writer'] as const;
 
 async function startServer(

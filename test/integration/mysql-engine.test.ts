@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, LocalRelation, RelationMatch } from '../../src/engines/engine.ts';
+import { Admission } from '../../src/engines/mysql/admission.ts';
+import { createMysqlConnections } from '../../src/engines/mysql/connections.ts';
 import { createMysqlEngine } from '../../src/engines/mysql/engine.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
@@ -320,5 +322,33 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     caller.destroy();
     await calling;
     await expect.poll(setting, { timeout: 10_000 }).toBe(before);
+  });
+
+  it('takes that back where the session that let them in was killed', async () => {
+    const db2 = cluster.server('db2');
+    const setting = async () =>
+      Number((await db2.query<{ v: number }>('SELECT @@GLOBAL.innodb_old_blocks_time AS v'))[0]?.v);
+    await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
+    const connections = createMysqlConnections({
+      replica: 'db2',
+      url: db2.url({ user: 'forewarm', password: 'secret' }),
+      databases: [],
+      statementTimeoutMs: 10_000,
+      logger: silentLogger,
+    });
+    const admission = new Admission(connections, silentLogger);
+    admission.update({ freeBlocks: 0, poolBlocks: 8_192 }, { admits: true, oldBlocksTimeMs: 1_000 });
+    const release = admission.hold();
+    try {
+      await expect.poll(setting, { timeout: 5_000 }).toBe(0);
+      const [caller] = await db2.query<{ id: number }>(
+        "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = 'forewarm' AND COMMAND = 'Query'",
+      );
+      await db2.query('KILL ?', [caller?.id]);
+      await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
+    } finally {
+      release();
+      await connections.close();
+    }
   });
 });

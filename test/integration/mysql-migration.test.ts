@@ -147,6 +147,19 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       .toBe(1_000);
   });
 
+  it("warms all again where the target's server is restarted in the hold", async () => {
+    await target.restart();
+    await cluster.waitForReplicas();
+    await agents.publish('m4');
+    await agents.reached('m4', 'ready');
+    await target.restart();
+    await cluster.waitForReplicas();
+    await expect.poll(() => pagesOf('items'), { timeout: 40_000 }).toBeGreaterThan(600);
+    expect((await agents.broker.records.get('m4'))?.value.state).toBe('ready');
+    await agents.say('m4', 'aborted');
+    await agents.reached('m4', 'aborted');
+  });
+
   it.each(['IO_THREAD', 'SQL_THREAD'])('is not ready while the %s is stopped', async (thread) => {
     const stop = `STOP ${kind === 'mysql' ? 'REPLICA' : 'SLAVE'} ${thread}`;
     const id = `m3-${thread}`;

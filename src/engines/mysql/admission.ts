@@ -4,6 +4,7 @@ import type { MysqlConnections } from './connections.ts';
 import { sqlStatement } from './sql.ts';
 
 const admitStatement = sqlStatement('admit-new-pages');
+const restoreStatement = sqlStatement('restore-old-blocks-time');
 
 /** One call lets new pages in for so long; the agent's death ends it as late. */
 const callMs = 1_000;
@@ -20,6 +21,7 @@ export class Admission {
   #holders = 0;
   #full = false;
   #allowed = false;
+  #usualMs = 0;
   #running = false;
 
   constructor(connections: MysqlConnections, logger: Logger) {
@@ -27,10 +29,14 @@ export class Admission {
     this.#logger = logger;
   }
 
-  /** What the last look at the pool told. */
-  update(pool: { readonly freeBlocks: number; readonly poolBlocks: number }, allowed: boolean): void {
+  /** What the last look at the pool told. `oldBlocksTimeMs`: the server's setting; 0 while new pages are let in. */
+  update(
+    pool: { readonly freeBlocks: number; readonly poolBlocks: number },
+    server: { readonly admits: boolean; readonly oldBlocksTimeMs: number },
+  ): void {
     this.#full = pool.freeBlocks < pool.poolBlocks * fullBelow;
-    this.#allowed = allowed;
+    this.#allowed = server.admits;
+    if (server.oldBlocksTimeMs > 0) this.#usualMs = server.oldBlocksTimeMs;
   }
 
   /** Begins where the pool is full; call the returned function when the read is done. */
@@ -53,8 +59,19 @@ export class Admission {
       this.#allowed = false;
       const code = error instanceof ForewarmError ? error.code : 'internal';
       this.#logger.warn({ code }, 'new pages cannot be let in as young ones');
+      await this.#restore();
     } finally {
       this.#running = false;
     }
+  }
+
+  /** A session that was killed could not do it itself; where nothing is to be restored, nothing is changed. */
+  async #restore(): Promise<void> {
+    await this.#connections
+      .query(restoreStatement, [this.#usualMs], { purpose: 'admit' })
+      .catch((error: unknown) => {
+        const code = error instanceof ForewarmError ? error.code : 'internal';
+        this.#logger.warn({ code, usualMs: this.#usualMs }, 'innodb_old_blocks_time may still be 0');
+      });
   }
 }

@@ -132,12 +132,13 @@ function fileName(text: string): { table: string; partition: undefined } {
 /** What begins with this text. */
 const likePattern = (text: string): string => `${text.replace(/[\\%_]/g, '\\$&')}%`;
 
-/** From "`shop`.`orders`", with ` /* Partition `p0` * /` behind it for a partition. */
-function quotedName(text: string): { table: string; partition: string | undefined } | undefined {
-  const match = /^`(?:[^`]|``)*`\.`((?:[^`]|``)*)`(?: \/\* Partition `((?:[^`]|``)*)`.*)?/.exec(text);
+/** From "`shop`.`orders`", with ` /* Partition `p0`, Subpartition `p0s1` * /` behind it for one of these. */
+export function quotedName(text: string): { table: string; partition: string | undefined } | undefined {
+  const name = '`((?:[^`]|``)*)`';
+  const match = new RegExp(
+    `^${name}\\.${name}(?: /\\* Partition ${name}(?:, Subpartition ${name})?.*)?`,
+  ).exec(text);
   if (match === null) return undefined;
-  const table = match[1]!.replaceAll('``', '`');
-  return match[2] === undefined
-    ? splitStoredName(table)
-    : { table, partition: match[2].replaceAll('``', '`') };
+  const [table = '', partition] = [match[2], match[4] ?? match[3]].map((one) => one?.replaceAll('``', '`'));
+  return partition === undefined ? splitStoredName(table) : { table, partition };
 }

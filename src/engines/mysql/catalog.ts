@@ -39,6 +39,8 @@ interface DatabaseCatalog {
 /** A name that is not there is looked for again after this time: a table may be new, or temporary. */
 const rereadMs = 60_000;
 const viewDepth = 8;
+/** In `information_schema`; MariaDB has a type of its own for tables that keep the history of their rows. */
+const tableTypes = new Set(['BASE TABLE', 'SYSTEM VERSIONED']);
 
 /** Tables, indexes and views of the watched databases, read when a statement names one that is not known. */
 export class Catalog {
@@ -111,7 +113,7 @@ export class Catalog {
     }
     const views = await read<'name' | 'definition'>(viewsStatement);
     const tables = names
-      .filter(({ type }) => type === 'BASE TABLE')
+      .filter(({ type }) => tableTypes.has(type))
       .map(({ name, options }) => ({
         database,
         name,

@@ -53,11 +53,14 @@ const graceMs = 2_000;
 
 /**
  * Of every session. Nothing that Forewarm runs writes, locks rows, or waits long for a lock; `sql_mode` is
- * plain, for the driver's escaping needs backslashes and double quotes in their usual meaning.
+ * plain, for the driver's escaping needs backslashes and double quotes in their usual meaning. An answer from the
+ * query cache would read nothing, and a server's limits on rows would cut off catalogs and refuse large tables.
  */
 const sessionSettings = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED, READ ONLY',
   "SET SESSION sql_mode = '', autocommit = 1, lock_wait_timeout = 2, innodb_lock_wait_timeout = 1, time_zone = '+00:00'",
+  'SET SESSION sql_select_limit = 18446744073709551615, sql_big_selects = 1',
+  'SET /*M!100600 SESSION query_cache_type = OFF, */ @forewarm = NULL',
   // Fresh sizes from the dictionary, and EXPLAIN as a table, where a server knows of anything else.
   "SET /*!80003 SESSION information_schema_stats_expiry = 0, */ /*!80032 SESSION explain_format = 'TRADITIONAL', */ SESSION net_write_timeout = 30",
 ];

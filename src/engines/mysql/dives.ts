@@ -7,11 +7,12 @@ import type { StoredIndex } from './stored-indexes.ts';
 
 /** The tree, and no other of its table. */
 export function fromIndex(index: StoredIndex): string {
-  const { database, table, partition, keyName } = index;
+  const { database, table, partition, keyName, versioned } = index;
   const part = partition === undefined ? '' : ` PARTITION (${quoteIdentifier(partition)})`;
+  const times = versioned ? ' FOR SYSTEM_TIME ALL' : '';
   // Rows with a hidden key are reached by no index at all.
   const way = keyName === undefined ? 'USE INDEX ()' : `FORCE INDEX (${quoteIdentifier(keyName)})`;
-  return `${quoteIdentifier(database)}.${quoteIdentifier(table)}${part} ${way}`;
+  return `${quoteIdentifier(database)}.${quoteIdentifier(table)}${part}${times} ${way}`;
 }
 
 /**

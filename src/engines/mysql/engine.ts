@@ -54,7 +54,7 @@ export function createMysqlEngine(
         indexOf: (relation: LocalRelation) => warmer.indexOf(relation),
         heldOf: (relation: LocalRelation, count: number) => warmer.heldOf(relation, count),
       });
-      admission.update(pool, pool.known && server.admits);
+      admission.update(pool, { ...server, admits: pool.known && server.admits });
       return pool;
     },
     warm: (step, signal) => warmer.warm(step, signal),

@@ -2,7 +2,7 @@
 export type KeyValue = string | number | Buffer;
 
 /** How values between two others are found. `opaque`: not at all, but the column may still bound a range. */
-export type ValueType = 'integer' | 'number' | 'date' | 'datetime' | 'text' | 'binary' | 'opaque';
+export type ValueType = 'integer' | 'number' | 'date' | 'datetime' | 'text' | 'uuid' | 'binary' | 'opaque';
 
 const types: Readonly<Record<string, ValueType>> = {
   tinyint: 'integer',
@@ -19,7 +19,7 @@ const types: Readonly<Record<string, ValueType>> = {
   timestamp: 'datetime',
   char: 'text',
   varchar: 'text',
-  uuid: 'text',
+  uuid: 'uuid',
   binary: 'binary',
   varbinary: 'binary',
 };
@@ -56,6 +56,8 @@ export function interpolate(
     }
     case 'text':
       return betweenText(String(low), String(high), at);
+    case 'uuid':
+      return betweenUuids(String(low), String(high), at);
     case 'binary':
       return Buffer.isBuffer(low) && Buffer.isBuffer(high) ? betweenBytes(low, high, at) : undefined;
     default:
@@ -76,17 +78,42 @@ const countedDigits = 6;
 
 const digits = '0123456789';
 const lower = 'abcdefghijklmnopqrstuvwxyz';
+const hexadecimal = `${digits}abcdef`;
 const printable = Array.from({ length: 0x5f }, (_, at) => String.fromCharCode(0x20 + at)).join('');
 /** The narrowest that has all the characters serves: most keys are numbers written out, or hexadecimal. */
-const alphabets = [digits, `${digits}abcdef`, `${digits}ABCDEF`, lower, `${digits}${lower}`, printable];
+const alphabets = [digits, hexadecimal, `${digits}ABCDEF`, lower, `${digits}${lower}`, printable];
 
-function betweenText(low: string, high: string, at: number): string {
+function betweenText(low: string, high: string, at: number, least = digits): string {
   const common = commonLength(low, high, (text, index) => text[index]);
   const rest = low.slice(common, common + countedDigits) + high.slice(common, common + countedDigits);
-  const alphabet = alphabets.find((one) => [...rest].every((char) => one.includes(char))) ?? printable;
+  const wide = alphabets.slice(alphabets.indexOf(least));
+  const alphabet = wide.find((one) => [...rest].every((char) => one.includes(char))) ?? printable;
   const digit = (text: string, index: number) => Math.max(0, alphabet.indexOf(text[index] ?? ''));
   const middle = between({ low, high, digit, base: alphabet.length, from: common, at });
   return low.slice(0, common) + middle.map((one) => alphabet[one]).join('');
+}
+
+/**
+ * MariaDB orders its type by the last of the five groups first and the first one last, but for versions from 6 on,
+ * which come after all others and in the order in which they are written.
+ */
+function betweenUuids(low: string, high: string, at: number): string | undefined {
+  const [from, to] = [low, high].map((text) => text.split('-'));
+  if (from?.length !== 5 || to?.length !== 5) return undefined;
+  const asWritten = from[2]![0]! >= '6';
+  if (asWritten !== to[2]![0]! >= '6') return undefined;
+  const ordered = (groups: readonly string[]) => (asWritten ? groups : [...groups].reverse()).join('');
+  const start = ordered(from);
+  const middle = betweenText(start, ordered(to), at, hexadecimal);
+  // What is left of the lower one keeps version and variant, where these do not differ.
+  const whole = middle + start.slice(middle.length);
+  const lengths = asWritten ? [8, 4, 4, 4, 12] : [12, 4, 4, 4, 8];
+  let end = 0;
+  const groups = lengths.map((length) => {
+    end += length;
+    return whole.slice(end - length, end);
+  });
+  return (asWritten ? groups : groups.reverse()).join('-');
 }
 
 function betweenBytes(low: Buffer, high: Buffer, at: number): Buffer {

@@ -11,6 +11,7 @@ import { StatementHistory } from './history.ts';
 import { IndexUsage } from './index-usage.ts';
 import { Ledger } from './ledger.ts';
 import { ObservedSessions } from './observed-sessions.ts';
+import { PassingStatements } from './passing-statements.ts';
 import { Planner } from './planner.ts';
 import { ProcessSamples } from './processes.ts';
 import { settlements } from './shares.ts';
@@ -54,6 +55,7 @@ class MysqlObserver implements Observer {
   readonly #evidence = new StatementEvidence();
   readonly #sessions: ObservedSessions;
   readonly #history: StatementHistory;
+  readonly #passing: PassingStatements;
   readonly #processes: ProcessSamples;
   readonly #counts: StatementCounts;
   readonly #usage: IndexUsage;
@@ -74,6 +76,7 @@ class MysqlObserver implements Observer {
     const sessions = new ObservedSessions(connections, matcher);
     this.#sessions = sessions;
     this.#history = new StatementHistory(connections, sessions, evidence);
+    this.#passing = new PassingStatements(connections, sessions, evidence);
     this.#processes = new ProcessSamples({ connections, matcher, vms, evidence, sessions });
     this.#counts = new StatementCounts(connections, evidence);
     this.#usage = new IndexUsage(connections);
@@ -85,8 +88,10 @@ class MysqlObserver implements Observer {
 
   async sample(): Promise<void> {
     const { sight, user } = this.#server ?? (await this.#look());
-    if (sight === 'history') await this.#history.sample();
-    else if (sight === 'threads') await this.#processes.sampleThreads();
+    if (sight === 'history') {
+      await this.#history.sample();
+      if (await this.#missesPassing()) await this.#passing.sample();
+    } else if (sight === 'threads') await this.#processes.sampleThreads();
     else await this.#processes.sampleProcesses(user);
   }
 
@@ -100,7 +105,7 @@ class MysqlObserver implements Observer {
     const windowMs = nowMs - (this.#lastMs ?? nowMs);
     this.#lastMs = nowMs;
     const keep = 0.5 ** (windowMs / (this.#options.evidenceHalfLifeMs ?? 300_000));
-    const deltas = await this.#deltas(sight, windowMs);
+    const deltas = await this.#deltas(sight, { windowMs, keep });
     if (sight !== 'processes') await this.#usage.collect(keep);
     this.#evidence.age(keep);
     if (deltas === undefined || first) return this.#ledger.take(windowMs, this.#unmatchedSessions(sight));
@@ -109,9 +114,19 @@ class MysqlObserver implements Observer {
     return this.#ledger.take(windowMs, this.#unmatchedSessions(sight));
   }
 
-  async #deltas(sight: Sight, windowMs: number): Promise<StatementDelta[] | undefined> {
+  /** Statements that are prepared for each execution have neither a history nor a digest there. */
+  async #missesPassing(): Promise<boolean> {
+    return !(await this.#connections.server()).dialect.digestsPrepared;
+  }
+
+  async #deltas(
+    sight: Sight,
+    { windowMs, keep }: { readonly windowMs: number; readonly keep: number },
+  ): Promise<StatementDelta[] | undefined> {
     const coarse = [...this.#processes.take(), ...this.#history.take()];
     if (sight === 'processes') return coarse;
+    if (sight === 'history' && (await this.#missesPassing()))
+      coarse.push(...(await this.#passing.take(keep)));
     const counted = await this.#counts.deltas({
       sessions: this.#sessions,
       windowMs,

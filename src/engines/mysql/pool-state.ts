@@ -12,6 +12,12 @@ import type { StoredIndex } from './stored-indexes.ts';
 
 const countsStatement = sqlStatement('pool-counts');
 
+/**
+ * Of the old sublist, the part that counts as free for the taking. What residents use of it meanwhile goes back to
+ * the young one, and as many others go in its place; and besides what was planned, pages above the leaves are read.
+ */
+const takenOfOld = 0.9;
+
 interface Counts {
   readonly poolPages: number | string;
   readonly freePages: number | string;
@@ -51,7 +57,7 @@ export async function readPoolState(
       count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, known),
     );
   }
-  const old = Number(counts.oldPages);
+  const old = Math.floor(Number(counts.oldPages) * takenOfOld);
   return {
     known: true,
     poolBlocks: Number(counts.poolPages),

@@ -18,6 +18,8 @@ export interface StoredIndex extends IndexName {
   readonly columns: readonly { readonly name: string; readonly type: ValueType; readonly falls: boolean }[];
   /** The least value of the first column, where only a bounded range is read through this index at all. */
   readonly floor?: string;
+  /** Keeps the history of its rows, which lies among them: it must be asked for, or single entries cannot be. */
+  readonly versioned?: true;
   /** Of a clustered index whose rows keep long values outside: with those values. */
   readonly pages: number;
   readonly rows: number;
@@ -41,6 +43,7 @@ interface IndexRow {
 interface TableRow {
   readonly tableName: string;
   readonly engine: string | null;
+  readonly versioned: number;
   readonly partitionName: string | null;
   readonly subpartitionName: string | null;
   readonly rowCount: number | string | null;
@@ -97,7 +100,8 @@ async function readDatabase(
     .filter((table) => table.engine === 'InnoDB')
     .flatMap((table) => {
       const partition = table.subpartitionName ?? table.partitionName ?? undefined;
-      const base = { database, table: table.tableName, partition };
+      const versioned = Number(table.versioned) === 1 ? ({ versioned: true } as const) : {};
+      const base = { database, table: table.tableName, partition, ...versioned };
       const own = indexes.get(table.tableName) ?? [];
       const clustered = own.find((index) => index.clustered);
       const secondary = own.filter((index) => !index.clustered && index.tree);
