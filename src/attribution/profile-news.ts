@@ -1,4 +1,5 @@
 import type { Profile } from '../messages/profile.ts';
+import { nameKey } from './relation-name.ts';
 
 /** A profile that says the same is published again after so long, for its time is told to people. */
 export const renewalMs = 60_000;
@@ -23,9 +24,9 @@ export function isNews(published: Profile | undefined, now: Profile): boolean {
 function movedBetween(before: Profile, after: Profile): number {
   const shares = new Map<string, number>();
   const add = (profile: Profile, sign: 1 | -1) => {
-    for (const { database, schema, name, share } of profile.relations) {
-      const key = JSON.stringify([database, schema, name]);
-      shares.set(key, (shares.get(key) ?? 0) + sign * share);
+    for (const relation of profile.relations) {
+      const key = nameKey(relation);
+      shares.set(key, (shares.get(key) ?? 0) + sign * relation.share);
     }
   };
   add(after, 1);

@@ -1,7 +1,6 @@
 import { wireVersion } from '../messages/names.ts';
 import type { Profile, ProfileRelation } from '../messages/profile.ts';
-
-type ProfileRelationRef = Pick<ProfileRelation, 'database' | 'schema' | 'name' | 'kind' | 'parent'>;
+import { nameKey } from './relation-name.ts';
 
 /** What one window showed of a VM; block counts are accesses. */
 export interface ObservedWindow {
@@ -49,14 +48,13 @@ export function addObservation(
   const keep = 0.5 ** (elapsedMs / halfLifeMs);
 
   const weights = new Map<string, ProfileRelation>();
-  const keyOf = (ref: ProfileRelationRef) => JSON.stringify([ref.database, ref.schema, ref.name]);
   for (const relation of previous?.relations ?? []) {
-    weights.set(keyOf(relation), { ...relation, weight: relation.weight * keep });
+    weights.set(nameKey(relation), { ...relation, weight: relation.weight * keep });
   }
   const shown = new Set<string>();
   for (const { ref, oid, blocks } of seen.relations) {
     const { database, schema, name, kind, parent } = ref;
-    const key = keyOf(ref);
+    const key = nameKey(ref);
     shown.add(key);
     weights.set(key, {
       database,
@@ -73,8 +71,8 @@ export function addObservation(
   const statements = ageStatements(previous, seen, keep);
   const explained = sum([...weights.values()].map((one) => one.weight));
   const kept = [...weights.values()]
-    .filter((one) => one.weight > 0 && (shown.has(keyOf(one)) || one.weight >= explained * negligibleShare))
-    .sort((a, b) => b.weight - a.weight || keyOf(a).localeCompare(keyOf(b)));
+    .filter((one) => one.weight > 0 && (shown.has(nameKey(one)) || one.weight >= explained * negligibleShare))
+    .sort((a, b) => b.weight - a.weight || nameKey(a).localeCompare(nameKey(b)));
   const total = sum(kept.map((one) => one.weight));
   const unexplained = (previous?.unexplained.weight ?? 0) * keep + sum(seen.unexplained.map((s) => s.blocks));
   return {

@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 import type { OwnedChild, OwnedProcesses } from '../../lab/owned-processes.ts';
-import { siblingScript } from '../../lab/sibling-script.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
@@ -8,6 +7,7 @@ import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.
 export class AgentsProcess {
   readonly config: AgentWorkerConfig;
   readonly #owned: OwnedProcesses;
+  readonly #script: readonly string[];
   readonly #onRead: (vm: string, atMs: number) => void;
   readonly #events = new EventEmitter();
   #running: OwnedChild | undefined;
@@ -16,9 +16,14 @@ export class AgentsProcess {
   /** What went wrong in it, in words. */
   readonly errors: string[] = [];
 
-  constructor(owned: OwnedProcesses, config: AgentWorkerConfig, onRead: (vm: string, atMs: number) => void) {
+  constructor(
+    owned: OwnedProcesses,
+    worker: { readonly script: readonly string[]; readonly config: AgentWorkerConfig },
+    onRead: (vm: string, atMs: number) => void,
+  ) {
     this.#owned = owned;
-    this.config = config;
+    this.#script = worker.script;
+    this.config = worker.config;
     this.#onRead = onRead;
   }
 
@@ -28,10 +33,9 @@ export class AgentsProcess {
 
   /** Resolves when all its agents run. */
   async start(): Promise<void> {
-    const script = siblingScript(import.meta.url, 'agent-worker');
     const running = this.#owned.spawn(
       process.execPath,
-      ['--expose-gc', ...script, JSON.stringify(this.config)],
+      ['--expose-gc', ...this.#script, JSON.stringify(this.config)],
       { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
     );
     this.#running = running;

@@ -11,6 +11,7 @@ import { until } from '../../lab/run.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { AgentsProcess } from './agent-process.ts';
 import { type CoordinationSettings, replicaName, replicasOf, vmsOf } from './settings.ts';
+import { workerScript } from './worker-script.ts';
 
 /** Counters at one moment. */
 export interface SiteReading {
@@ -39,8 +40,10 @@ export class CoordinationSite {
     readonly monitorPort: number;
     readonly broker: Broker;
     readonly listening: Awaited<ReturnType<typeof openConnection>>;
+    readonly folder: string;
+    readonly script: readonly string[];
   }) {
-    const { settings, owned, nats, broker } = parts;
+    const { settings, owned, nats, broker, folder, script } = parts;
     this.#settings = settings;
     this.nats = nats;
     this.broker = broker;
@@ -49,7 +52,7 @@ export class CoordinationSite {
     this.#listening.subscribe(broker.subjects.allEvents, {
       callback: (_, { data }) => this.onEvent(data),
     });
-    const file = join(owned.folder('agents'), 'agent.yaml');
+    const file = join(folder, 'agent.yaml');
     writeFileSync(file, JSON.stringify(agentSettings(nats.url)));
     const onRead = (vm: string, atMs: number) => {
       if (!this.firstReads.has(vm)) this.firstReads.set(vm, atMs);
@@ -60,7 +63,7 @@ export class CoordinationSite {
         vms: vmsOf(replica, settings),
       }));
       const { workSet, relations } = settings;
-      return new AgentsProcess(owned, { file, agents, workSet, relations }, onRead);
+      return new AgentsProcess(owned, { script, config: { file, agents, workSet, relations } }, onRead);
     });
   }
 
@@ -69,7 +72,11 @@ export class CoordinationSite {
     const nats = await startNats({ owned, config: `http: "127.0.0.1:${monitorPort}"` });
     const named = { url: nats.url, name: 'bench', logger: silentLogger };
     const [broker, listening] = await Promise.all([connectBroker(named), openConnection(named)]);
-    return new CoordinationSite({ settings, owned, nats, monitorPort, broker, listening });
+    const folder = owned.folder('agents');
+    const script = await workerScript(folder);
+    return new CoordinationSite({
+      ...{ settings, owned, nats, monitorPort, broker, listening, folder, script },
+    });
   }
 
   /** Starts all agents; resolves when each has told of itself. */
