@@ -4,21 +4,21 @@
 set -eu
 : "${DATADIR:?}" "${SETUP:?}"
 fresh=$DATADIR.fresh
-export MYSQL_UNIX_PORT=/tmp/setup.sock
+# Of the image's own option files nothing is taken: they want to write outside of $DATADIR and /tmp.
+export SOCKET=/tmp/setup.sock
 
 if [ ! -d "$DATADIR/mysql" ]; then
   rm -rf "$DATADIR" "$fresh"
-  mariadb-install-db --datadir="$fresh" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve >/dev/null
-  mariadbd --datadir="$fresh" --skip-networking --skip-slave-start "$@" &
+  mariadb-install-db --no-defaults --datadir="$fresh" --auth-root-authentication-method=normal --skip-test-db --skip-name-resolve >/dev/null
+  mariadbd --no-defaults --datadir="$fresh" --socket="$SOCKET" --pid-file=/tmp/setup.pid --skip-networking --skip-slave-start "$@" &
   server=$!
-  until mariadb -u root -e 'SELECT 1' >/dev/null 2>&1; do
+  until mariadb --no-defaults -u root -S "$SOCKET" -e 'SELECT 1' >/dev/null 2>&1; do
     kill -0 "$server"
     sleep 0.2
   done
   "$SETUP"
-  mariadb-admin -u root shutdown
+  mariadb-admin --no-defaults -u root -S "$SOCKET" shutdown
   wait "$server"
   mv "$fresh" "$DATADIR"
 fi
-export MYSQL_UNIX_PORT=/tmp/mysqld.sock
-exec mariadbd --datadir="$DATADIR" --bind-address=0.0.0.0 "$@"
+exec mariadbd --no-defaults --datadir="$DATADIR" --socket=/tmp/mysqld.sock --pid-file=/tmp/mysqld.pid --bind-address=0.0.0.0 "$@"

@@ -21,4 +21,4 @@ SQL
 CHANGE MASTER TO MASTER_HOST = '$PRIMARY', MASTER_USER = 'replicator', MASTER_PASSWORD = '$REPLICATION_PASSWORD',
   MASTER_CONNECT_RETRY = 1, MASTER_USE_GTID = slave_pos;
 SQL
-} | mariadb -u root >/dev/null
+} | mariadb --no-defaults -u root -S "$SOCKET" >/dev/null
