@@ -26,11 +26,15 @@ export async function quickAsk(
     return await new Promise<unknown[]>((resolve, reject) => {
       const { host, port, ...identity } = server;
       const answers = new Map<number, unknown>();
+      let isGreeted = false;
       const inbox = `_INBOX.${process.pid.toString(36)}${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
       const client = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1 };
       const hello = { ...client, ...identity, lang: 'forewarm', version: '1', name: options.name };
       const reader = new FrameReader({
         info(info) {
+          // A server says it again when its cluster changes.
+          if (isGreeted) return;
+          isGreeted = true;
           if (info['tls_required'] === true) throw new Error('TLS is asked for');
           const asked = questions.map(
             ({ subject, body }, at) =>

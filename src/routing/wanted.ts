@@ -19,6 +19,7 @@ export class Wanted {
   #replica: string;
   #epoch = 0;
   #natsIsLost = false;
+  #ignored = '';
 
   constructor(settings: SwitchSettings, report: Report, events: WantedEvents) {
     this.#settings = settings;
@@ -66,9 +67,13 @@ export class Wanted {
     },
   };
 
-  #routed({ replica, epoch }: Route): void {
+  #routed({ replica, epoch, at }: Route): void {
     if (epoch === this.#epoch && replica === this.#replica) return;
     if (epoch <= this.#epoch) {
+      // A watch that is made anew tells it anew.
+      const mark = `${epoch} ${replica} ${at}`;
+      if (mark === this.#ignored) return;
+      this.#ignored = mark;
       this.#report.count('epochsIgnored');
       this.#report.notice('epoch ignored', `a route to ${replica} has epoch ${epoch}, after ${this.#epoch}`);
       return;
