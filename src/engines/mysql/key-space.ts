@@ -174,7 +174,8 @@ export class KeySpace {
     const cuts = [low];
     for (let part = 1; part < firstParts; part++) {
       const guess = interpolate(this.#types[prefix.length]!, low, towards, part / firstParts);
-      const cut = guess && (await this.#dives.least(prefix, { value: guess, exclusive: false }));
+      const cut =
+        guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
       if (cut === undefined || isEnd(cut, high) || cuts.some((other) => same(other, cut))) return [stretch];
       cuts.push(cut);
     }
@@ -195,15 +196,14 @@ export class KeySpace {
   async #cut(stretch: Stretch, at: number): Promise<readonly Stretch[] | undefined> {
     const { prefix, low, high, towards } = stretch;
     const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
-    let cut =
+    const found =
       guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
-    if (cut === undefined || same(cut, low) || isEnd(cut, high)) {
-      cut = await this.#dives.least(prefix, { value: low, exclusive: true });
-      // One value alone: the next column tells its rows apart.
-      if (cut === undefined || isEnd(cut, high)) {
-        const under = await this.#under([...prefix, low], stretch.rows);
-        return under && [under];
-      }
+    const guessed = found !== undefined && !same(found, low) && !isEnd(found, high);
+    const cut = guessed ? found : await this.#dives.least(prefix, { value: low, exclusive: true });
+    // One value alone: the next column tells its rows apart.
+    if (cut === undefined || isEnd(cut, high)) {
+      const under = await this.#under([...prefix, low], stretch.rows);
+      return under && [under];
     }
     // The last entry before the cut may lie far from it: guesses between the two would all find the cut.
     const [last, before, after] = await Promise.all([
@@ -211,7 +211,7 @@ export class KeySpace {
       this.#dives.rows(prefix, low, cut),
       this.#dives.rows(prefix, cut, high),
     ]);
-    const bend = guess === undefined ? Number.POSITIVE_INFINITY : bendOf(before / at, after / (1 - at));
+    const bend = guessed ? bendOf(before / at, after / (1 - at)) : Number.POSITIVE_INFINITY;
     return [
       { ...stretch, high: cut, towards: last ?? low, rows: before, bend },
       { ...stretch, low: cut, rows: after, bend },
