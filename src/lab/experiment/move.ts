@@ -66,10 +66,13 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
     const name = `first ${forMs} ms`;
     return { name, forMs, touched: name === last };
   });
-  const switched = await site.route.through(() => arrive(site, { vm: vms.mover, evidence: warming?.evidence }), {
-    replica: replicas.target,
-    measures,
-  });
+  const switched = await site.route.through(
+    () => arrive(site, { vm: vms.mover, evidence: warming?.evidence }),
+    {
+      replica: replicas.target,
+      measures,
+    },
+  );
   const stretches: LoadSample[] = [];
   for (const { name } of measures) stretches.push(await site.mover.measured(name));
   const readAfterBytes = (await site.targetReads()).bytes - readsBefore.bytes;

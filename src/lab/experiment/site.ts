@@ -225,8 +225,7 @@ function tablesOf({ tableMb, neighbourTableMb, others = [] }: SiteOptions) {
 }
 
 /** How a VM reads its table. */
-export interface VmLoad
-  extends Pick<LoadShape, 'hotShare' | 'hotPlace' | 'sequential' | 'readRowCount'> {
+export interface VmLoad extends Pick<LoadShape, 'hotShare' | 'hotPlace' | 'sequential' | 'readRowCount'> {
   readonly vm: string;
   readonly clientCount: number;
   /** As fast as it goes without it. */
