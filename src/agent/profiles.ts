@@ -7,6 +7,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import type { Profile } from '../messages/profile.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 
 /** Block accesses of one VM at this replica since the agent's start; they only rise. */
 export interface VmCounters {
@@ -28,6 +29,7 @@ export class Profiles implements Service {
   readonly #engine: Engine;
   readonly #broker: Broker;
   readonly #logger: Logger;
+  readonly #metrics: Pick<AgentMetrics, 'samplingFailed'>;
   readonly #profiles = new Map<string, Profile>();
   readonly #counters = new Map<string, VmCounters>();
   readonly #readAtMs = new Map<string, number>();
@@ -41,11 +43,13 @@ export class Profiles implements Service {
     readonly engine: Engine;
     readonly broker: Broker;
     readonly logger: Logger;
+    readonly metrics: Pick<AgentMetrics, 'samplingFailed'>;
   }) {
     this.#config = options.config;
     this.#engine = options.engine;
     this.#broker = options.broker;
     this.#logger = options.logger;
+    this.#metrics = options.metrics;
   }
 
   /** Null when nothing was seen of the VM. */
@@ -72,7 +76,7 @@ export class Profiles implements Service {
     await this.#restore();
     let collectAtMs = systemClock.monotonicMs();
     while (!signal.aborted) {
-      await this.#guarded(() => this.#engine.observer.sample());
+      await this.#guarded('sample', () => this.#engine.observer.sample());
       if (systemClock.monotonicMs() >= collectAtMs) {
         await this.collect();
         await this.#publish();
@@ -86,7 +90,7 @@ export class Profiles implements Service {
 
   /** Takes in everything that happened until now; never rejects. */
   async collect(): Promise<void> {
-    this.#collecting ??= this.#guarded(() => this.#collect()).finally(() => {
+    this.#collecting ??= this.#guarded('collect', () => this.#collect()).finally(() => {
       this.#collecting = null;
     });
     await this.#collecting;
@@ -103,7 +107,7 @@ export class Profiles implements Service {
   async #fastBurst(): Promise<void> {
     const endMs = systemClock.monotonicMs() + this.#config.observe.burstMs;
     while (systemClock.monotonicMs() < endMs) {
-      await this.#guarded(() => this.#engine.observer.sample());
+      await this.#guarded('sample', () => this.#engine.observer.sample());
       await systemClock.sleep(fastSampleMs);
     }
     await this.collect();
@@ -162,12 +166,13 @@ export class Profiles implements Service {
   }
 
   /** One warning when watching starts to fail, one line when it works again. */
-  async #guarded(work: () => Promise<void>): Promise<void> {
+  async #guarded(kind: 'sample' | 'collect', work: () => Promise<void>): Promise<void> {
     try {
       await work();
       if (this.#failing) this.#logger.info('watching works again');
       this.#failing = false;
     } catch (error) {
+      this.#metrics.samplingFailed(kind);
       if (!this.#failing)
         this.#logger.warn({ error: (error as Error).message }, 'watching the sessions fails');
       this.#failing = true;

@@ -39,6 +39,8 @@ export async function consumeIntents(
     readonly replica: string;
     readonly logger: Logger;
     readonly onGivenUp: (received: ReceivedIntent, error: unknown) => Promise<void>;
+    /** Told how many messages are not handled yet, this one among them, as each is taken and done. */
+    readonly onWaiting: (count: number) => void;
   },
   handle: (received: ReceivedIntent) => Promise<IntentVerdict>,
   signal: AbortSignal,
@@ -56,7 +58,12 @@ export async function consumeIntents(
     if (signal.aborted) stop();
     void stopWhenLost(messages, logger);
     try {
-      for await (const message of messages) await settle(message, options, handle);
+      for await (const message of messages) {
+        const behind = () => messages.getPending() + message.info.pending;
+        options.onWaiting(behind() + 1);
+        await settle(message, options, handle);
+        options.onWaiting(behind());
+      }
     } catch (error) {
       logger.warn({ error: String(error) }, 'the intent consumer broke; opening it again');
     } finally {

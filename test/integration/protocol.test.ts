@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveReplica } from '../../src/agent/agent.ts';
+import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { SimulatedEngine } from '../../src/lab/simulated-engine.ts';
@@ -65,7 +66,9 @@ async function startAgent(
     new SimulatedEngine({ replica, workSetBlocks: 10_000, msPerStep: options.msPerStep ?? 0 });
   const own = await connectBroker({ url: testServers().nats, prefix, name: replica, logger: silentLogger });
   const controller = new AbortController();
-  const done = serveReplica({ config, broker: own, engine, logger: silentLogger }, controller.signal);
+  const metrics = new AgentMetrics(config);
+  const parts = { config, broker: own, engine, logger: silentLogger, metrics };
+  const done = serveReplica(parts, controller.signal);
   let stopped = false;
   const agent = {
     engine,
