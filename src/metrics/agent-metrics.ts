@@ -90,17 +90,17 @@ export const agentMetrics = {
   plannedBytes: counter('forewarm_planned_bytes_total', {
     unit: 'bytes',
     labels: ['vm'],
-    help: 'The same in bytes.',
+    help: 'Bytes planned, counted likewise.',
   }),
   skippedBlocks: counter('forewarm_skipped_blocks_total', {
     unit: 'blocks',
     labels: ['vm', 'reason'],
-    help: 'Wanted blocks left out, counted likewise: `pool_budget`, `os_cache_budget`, `absent`, `beyond_end`.',
+    help: 'Wanted blocks left out of a plan: `pool_budget`, `os_cache_budget`, `absent`, `beyond_end` (of the relation here).',
   }),
   skippedBytes: counter('forewarm_skipped_bytes_total', {
     unit: 'bytes',
     labels: ['vm', 'reason'],
-    help: 'The same in bytes.',
+    help: 'Wanted bytes left out, by the same reasons.',
   }),
   readBlocks: counter('forewarm_read_blocks_total', {
     unit: 'blocks',
@@ -110,7 +110,7 @@ export const agentMetrics = {
   readBytes: counter('forewarm_read_bytes_total', {
     unit: 'bytes',
     labels: ['vm'],
-    help: 'Bytes read for them, with bridged gaps.',
+    help: 'Bytes read for planned blocks, with bridged gaps.',
   }),
   rounds: counter('forewarm_rounds_total', {
     unit: 'none',
@@ -130,7 +130,7 @@ export const agentMetrics = {
   hitRatio: gauge('forewarm_after_arrival_hit_ratio', {
     unit: 'ratio',
     labels: ['vm'],
-    help: "Part of the VM's block accesses that were hits, in the same time. PostgreSQL.",
+    help: "Part of the VM's block accesses that were hits within `account.window` after the newest arrival. PostgreSQL.",
   }),
 
   intents: gauge('forewarm_intents_waiting', {
@@ -163,7 +163,7 @@ export const agentMetrics = {
   queryErrors: counter('forewarm_query_errors_total', {
     unit: 'none',
     labels: ['query'],
-    help: 'Those that failed or were cancelled.',
+    help: "Forewarm's own statements that failed or were cancelled.",
   }),
   samplingErrors: counter('forewarm_sampling_errors_total', {
     unit: 'none',

@@ -20,7 +20,7 @@ export const poolMetrics = {
   astray: gauge('forewarm_pool_off_route', {
     unit: 'none',
     labels: ['pool'],
-    help: '1 while that is not where the route points to.',
+    help: '1 while new checkouts go to another replica than the route says.',
   }),
   epoch: gauge('forewarm_pool_route_epoch', {
     unit: 'none',
@@ -35,12 +35,12 @@ export const poolMetrics = {
   pauseTime: counter('forewarm_pool_pause_seconds_total', {
     unit: 'seconds',
     labels: ['pool'],
-    help: 'How long, in all.',
+    help: 'How long new checkouts were held back in all.',
   }),
   longestPause: gauge('forewarm_pool_longest_pause_seconds', {
     unit: 'seconds',
     labels: ['pool'],
-    help: 'How long at most.',
+    help: 'How long new checkouts were held back at most.',
   }),
   prepared: counter('forewarm_pool_connections_prepared_total', {
     unit: 'none',
@@ -55,7 +55,7 @@ export const poolMetrics = {
   cut: counter('forewarm_pool_connections_cut_total', {
     unit: 'none',
     labels: ['pool'],
-    help: 'Those that were cut off at `drainMs`.',
+    help: 'Connections in use at a swap that were cut off at `drainMs`.',
   }),
   behind: counter('forewarm_pool_behind_total', {
     unit: 'none',
