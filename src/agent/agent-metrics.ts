@@ -9,6 +9,7 @@ import { Instruments } from '../metrics/instruments.ts';
 import { isEnd } from '../migration/transitions.ts';
 import type { StepReport } from './read-plan.ts';
 
+const otherVm = 'other';
 const ends = migrationStates.filter(isEnd);
 
 /** What an agent counts as it happens. Label values come from closed lists: see `src/metrics/agent-metrics.ts`. */
@@ -54,7 +55,7 @@ export class AgentMetrics {
 
   /** A VM as a label: names of VMs come with intents, which anybody may publish. */
   vmLabel(vm: string): string {
-    return this.#vms.has(vm) ? vm : 'other';
+    return this.#vms.has(vm) ? vm : otherVm;
   }
 
   /** A record changed; `before` is null for a migration that was refused at once. */
@@ -127,7 +128,7 @@ export class AgentMetrics {
     for (const reason of ['residents_latency', 'io_wait', 'replay_lag', 'deadline_near'] as const) {
       throttled.add({ reason }, 0);
     }
-    for (const vm of this.#vms) {
+    for (const vm of [...this.#vms, otherVm]) {
       for (const state of ends) ended.add({ vm, state }, 0);
       for (const outcome of ['met', 'missed']) deadlines.add({ vm, outcome }, 0);
       const { plannedBlocks, plannedBytes, readBlocks, readBytes, rounds } = perVm;

@@ -80,7 +80,8 @@ describe('the logs of two agents', () => {
 });
 
 describe('the metrics of an agent', () => {
-  const value = async (name: string, labels = {}) => valueOf(await world.agent('db2').metrics(), name, labels);
+  const value = async (name: string, labels = {}) =>
+    valueOf(await world.agent('db2').metrics(), name, labels);
 
   it('are answered while the database is silent, and say so', async () => {
     expect(await value('forewarm_database_up')).toBe(1);

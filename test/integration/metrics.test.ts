@@ -6,9 +6,9 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import { locatePromtool } from '../../src/lab/promtool.ts';
 import { run } from '../../src/lab/run.ts';
-import { registerPoolMetrics } from '../../src/metrics.ts';
 import { agentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { poolMetrics } from '../../src/metrics/pool-metrics.ts';
+import { registerPoolMetrics } from '../../src/metrics.ts';
 import { alertsFile, namesExposed, namesIn, valueOf, watchedExpressions } from './promql.ts';
 import { onPostgres, RealAgents, setupSql } from './real-agents.ts';
 import { testServers } from './servers.ts';
@@ -140,14 +140,17 @@ test('label values are bounded: a VM that the configuration does not name is `ot
 test('every metric that is declared is exposed, by agents of both sides and by pools', async () => {
   for (const replica of ['db1', 'db2'] as const) {
     const text = await scrape(replica);
-    for (const { name, type } of Object.values(agentMetrics)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
+    for (const { name, type } of Object.values(agentMetrics))
+      expect(text).toContain(`# TYPE ${name} ${type}\n`);
   }
   const text = await registry.metrics();
   for (const { name, type } of Object.values(poolMetrics)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
 });
 
 test('what alerts and dashboard ask for is there: metrics and labels', async () => {
-  const exposed = namesExposed([await scrape('db2'), await registry.metrics()].join('\n'));
+  const exposed = namesExposed(
+    [await scrape('db1'), await scrape('db2'), await registry.metrics()].join('\n'),
+  );
   // Prometheus adds these by itself.
   for (const metric of ['up']) exposed.metrics.add(metric);
   for (const label of ['job', 'instance']) exposed.labels.add(label);

@@ -33,14 +33,18 @@ export function watchedExpressions(): readonly Expression[] {
       targets.map(({ expr }) => ({ where: title, text: filled(expr) })),
     ),
     ...dashboard.templating.list.flatMap(({ name, query }) => {
-      const [, text] = /^label_values\((.*), \w+\)$/.exec(typeof query === 'string' ? query : query.query) ?? [];
+      const [, text] =
+        /^label_values\((.*), \w+\)$/.exec(typeof query === 'string' ? query : query.query) ?? [];
       return text === undefined ? [] : [{ where: `variable ${name}`, text: filled(text) }];
     }),
   ];
 }
 
 /** Names of metrics and of labels in an expression; throws where it is no PromQL. */
-export function namesIn({ where, text }: Expression): { readonly metrics: string[]; readonly labels: string[] } {
+export function namesIn({ where, text }: Expression): {
+  readonly metrics: string[];
+  readonly labels: string[];
+} {
   const metrics: string[] = [];
   const labels: string[] = [];
   parser.parse(text).iterate({
@@ -54,7 +58,10 @@ export function namesIn({ where, text }: Expression): { readonly metrics: string
 }
 
 /** What an exposition declares: the names of its series (a histogram has three), and of their labels. */
-export function namesExposed(exposition: string): { readonly metrics: Set<string>; readonly labels: Set<string> } {
+export function namesExposed(exposition: string): {
+  readonly metrics: Set<string>;
+  readonly labels: Set<string>;
+} {
   const metrics = new Set<string>();
   for (const [, name = '', type] of exposition.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
     const endings = type === 'histogram' ? ['_bucket', '_sum', '_count'] : [''];

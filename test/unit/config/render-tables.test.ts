@@ -2,7 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { flatten } from '../../../src/config/option.ts';
 import { agentOptions, hookOptions } from '../../../src/config/options.ts';
-import { renderErrors, renderMetrics, renderOptions, renewTables } from '../../../src/config/render-tables.ts';
+import {
+  renderErrors,
+  renderMetrics,
+  renderOptions,
+  renewTables,
+} from '../../../src/config/render-tables.ts';
 import { errorCodes } from '../../../src/lib/errors.ts';
 import { agentMetrics } from '../../../src/metrics/agent-metrics.ts';
 import { poolMetrics } from '../../../src/metrics/pool-metrics.ts';

@@ -32,6 +32,8 @@ test('what is unknown, no number or not to be had is left out, and nothing fails
   count.add({}, Number.NaN);
   count.add({}, -1);
   count.add({}, 3);
-  const series = (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const series = (await registry.metrics())
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   expect(series).toEqual(['odd{of="two"} 2', 'count_total 3']);
 });
