@@ -86,7 +86,10 @@ function tellPlan(run: MigrationRun, answer: SourceAnswer, { plan, residency }: 
   };
   const { source } = run.record;
   if (answer.reason !== undefined)
-    run.logger.warn({ source, reason: answer.reason }, 'the source is not asked');
+    run.logger.warn(
+      { source, reason: answer.reason },
+      "no work set of the source's agent; its last profile serves",
+    );
   run.logger.info({ source, origin: answer.origin, ...figures }, 'the warming is planned');
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { valueOf } from '../integration/promql.ts';
+import { seriesValue } from '../integration/promql.ts';
 import { eventually } from './support/eventually.ts';
 import { type FaultWorld, startFaultWorld } from './support/fault-world.ts';
 
@@ -81,7 +81,7 @@ describe('the logs of two agents', () => {
 
 describe('the metrics of an agent', () => {
   const value = async (name: string, labels = {}) =>
-    valueOf(await world.agent('db2').metrics(), name, labels);
+    seriesValue(await world.agent('db2').metrics(), name, labels);
 
   it('are answered while the database is silent, and say so', async () => {
     expect(await value('forewarm_database_up')).toBe(1);

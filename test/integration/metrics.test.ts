@@ -9,7 +9,7 @@ import { run } from '../../src/lab/run.ts';
 import { agentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { poolMetrics } from '../../src/metrics/pool-metrics.ts';
 import { registerPoolMetrics } from '../../src/metrics.ts';
-import { alertsFile, namesExposed, namesIn, valueOf, watchedExpressions } from './promql.ts';
+import { alertsFile, namesExposed, namesIn, seriesValue, watchedExpressions } from './promql.ts';
 import { onPostgres, RealAgents, setupSql } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
@@ -75,9 +75,9 @@ test('a migration is told by its target, its source and the pool', async () => {
   await agents.publish('m-metrics');
   const ready = await agents.reached('m-metrics', 'ready');
   const held = await scrape('db2');
-  expect(valueOf(held, 'forewarm_migrations_under_way', { state: 'ready' })).toBe(1);
-  expect(valueOf(held, 'forewarm_residency_ratio', { vm: 'app1' })).toBeGreaterThanOrEqual(0.95);
-  expect(valueOf(held, 'forewarm_work_set_bytes', { vm: 'app1' })).toBe(ready.workSet?.bytes);
+  expect(seriesValue(held, 'forewarm_migrations_under_way', { state: 'ready' })).toBe(1);
+  expect(seriesValue(held, 'forewarm_residency_ratio', { vm: 'app1' })).toBeGreaterThanOrEqual(0.95);
+  expect(seriesValue(held, 'forewarm_work_set_bytes', { vm: 'app1' })).toBe(ready.workSet?.bytes);
 
   const lease = await pool.connect();
   await agents.say('m-metrics', 'arrived');
@@ -88,7 +88,8 @@ test('a migration is told by its target, its source and the pool', async () => {
   const done = await agents.reached('m-metrics', 'completed');
 
   const target = await scrape('db2');
-  const of = (name: string, labels: Readonly<Record<string, string>> = {}) => valueOf(target, name, labels);
+  const of = (name: string, labels: Readonly<Record<string, string>> = {}) =>
+    seriesValue(target, name, labels);
   const vm = 'app1';
   expect(of('forewarm_migrations_total', { vm, state: 'completed', replica: 'db2' })).toBe(1);
   expect(of('forewarm_migrations_total', { vm, state: 'failed' })).toBe(0);
@@ -112,11 +113,11 @@ test('a migration is told by its target, its source and the pool', async () => {
   expect(of('forewarm_replay_lag_limit_seconds')).toBe(10);
   expect(of('process_cpu_seconds_total')).toBeGreaterThan(0);
   const source = await scrape('db1');
-  expect(valueOf(source, 'forewarm_requests_total', { kind: 'workset', code: 'ok' })).toBeGreaterThan(0);
+  expect(seriesValue(source, 'forewarm_requests_total', { kind: 'workset', code: 'ok' })).toBeGreaterThan(0);
 
   const application = await registry.metrics();
   const inPool = (name: string, labels: Readonly<Record<string, string>> = {}) =>
-    valueOf(application, name, { pool: 'app1', ...labels });
+    seriesValue(application, name, { pool: 'app1', ...labels });
   expect(inPool('forewarm_pool_phase', { phase: 'completed' })).toBe(1);
   expect(inPool('forewarm_pool_phases_total', { phase: 'post' })).toBe(1);
   expect(inPool('forewarm_pool_connections_drained_total')).toBe(1);
@@ -129,7 +130,7 @@ test('label values are bounded: a VM that the configuration does not name is `ot
   await agents.publish('m-stranger', { vm: 'stranger' });
   await agents.reached('m-stranger', 'rejected');
   const target = await scrape('db2');
-  expect(valueOf(target, 'forewarm_migrations_total', { vm: 'other', state: 'rejected' })).toBe(1);
+  expect(seriesValue(target, 'forewarm_migrations_total', { vm: 'other', state: 'rejected' })).toBe(1);
   for (const text of [target, await scrape('db1'), await registry.metrics()]) {
     expect(text).not.toContain('m-stranger');
     expect(text).not.toContain('m-metrics');
@@ -168,7 +169,7 @@ test('a pool that is taken out of the registry is no longer told', async () => {
   unregister();
   expect(await registry.metrics()).not.toContain('pool="app1"');
   unregister = registerPoolMetrics(pool, registry, { name: 'mine' });
-  expect(valueOf(await registry.metrics(), 'forewarm_pool_off_route', { pool: 'mine' })).toBe(0);
+  expect(seriesValue(await registry.metrics(), 'forewarm_pool_off_route', { pool: 'mine' })).toBe(0);
 });
 
 const promtoolMissing = await locatePromtool().then(

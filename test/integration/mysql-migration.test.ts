@@ -9,7 +9,7 @@ import type { MysqlServer } from '../../src/lab/mysql-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { agentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { mysqlKinds } from './mysql-kinds.ts';
-import { valueOf } from './promql.ts';
+import { seriesValue } from './promql.ts';
 import { onMysql, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
@@ -133,12 +133,12 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
     for (const { name, type } of Object.values(agentMetrics))
       expect(text).toContain(`# TYPE ${name} ${type}\n`);
     const vm = 'app1';
-    expect(valueOf(text, 'forewarm_database_info', { engine: kind, means: 'key ranges' })).toBe(1);
-    expect(valueOf(text, 'forewarm_migrations_total', { vm, state: 'completed' })).toBe(1);
-    expect(valueOf(text, 'forewarm_read_blocks_total', { vm })).toBe(done.warmed?.blocks);
-    expect(valueOf(text, 'forewarm_query_seconds_count', { query: 'read-keys' })).toBeGreaterThan(0);
-    expect(valueOf(text, 'forewarm_replaying')).toBe(1);
-    expect(valueOf(text, 'forewarm_useful_ratio', { vm })).toBeUndefined();
+    expect(seriesValue(text, 'forewarm_database_info', { engine: kind, means: 'key ranges' })).toBe(1);
+    expect(seriesValue(text, 'forewarm_migrations_total', { vm, state: 'completed' })).toBe(1);
+    expect(seriesValue(text, 'forewarm_read_blocks_total', { vm })).toBe(done.warmed?.blocks);
+    expect(seriesValue(text, 'forewarm_query_seconds_count', { query: 'read-keys' })).toBeGreaterThan(0);
+    expect(seriesValue(text, 'forewarm_replaying')).toBe(1);
+    expect(seriesValue(text, 'forewarm_useful_ratio', { vm })).toBeUndefined();
   });
 
   it("keeps within free and old pages of a full pool, and leaves the residents' young ones", async () => {

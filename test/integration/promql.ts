@@ -72,7 +72,7 @@ export function namesExposed(exposition: string): {
 }
 
 /** The value of the one series of that name with these labels, or undefined. */
-export function valueOf(
+export function seriesValue(
   exposition: string,
   name: string,
   labels: Readonly<Record<string, string>> = {},
