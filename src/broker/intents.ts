@@ -39,7 +39,7 @@ export async function consumeIntents(
     readonly replica: string;
     readonly logger: Logger;
     readonly onGivenUp: (received: ReceivedIntent, error: unknown) => Promise<void>;
-    /** Told how many messages are not handled yet, this one among them, as each is taken and done. */
+    /** Told how many messages were not handled yet when this one was delivered, as it is taken and done. */
     readonly onWaiting: (count: number) => void;
   },
   handle: (received: ReceivedIntent) => Promise<IntentVerdict>,
@@ -59,10 +59,10 @@ export async function consumeIntents(
     void stopWhenLost(messages, logger);
     try {
       for await (const message of messages) {
-        const behind = () => messages.getPending() + message.info.pending;
-        options.onWaiting(behind() + 1);
+        const { pending } = message.info;
+        options.onWaiting(pending + 1);
         await settle(message, options, handle);
-        options.onWaiting(behind());
+        options.onWaiting(pending);
       }
     } catch (error) {
       logger.warn({ error: String(error) }, 'the intent consumer broke; opening it again');
