@@ -104,6 +104,6 @@ describe('the metrics of an agent', () => {
     await eventually('it to be told', async () => (await value('forewarm_nats_connected')) === 0);
     await world.startNats();
     await eventually('it to be back', async () => (await value('forewarm_nats_connected')) === 1);
-    expect(await value('forewarm_nats_reconnects_total')).toBe(before + 1);
+    expect(await value('forewarm_nats_reconnects_total')).toBeGreaterThan(before);
   });
 });
