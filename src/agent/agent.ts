@@ -3,6 +3,7 @@ import type { AgentConfig } from '../config/options.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Logger } from '../lib/logger.ts';
 import { runServices } from '../lib/service.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 import { createAnsweringService } from './answer-requests.ts';
 import { Device } from './device.ts';
 import { createEstimator } from './estimate.ts';
@@ -12,6 +13,7 @@ import { Intake } from './intake.ts';
 import type { AgentParts } from './migration-run.ts';
 import { Profiles } from './profiles.ts';
 import { createReadiness } from './readiness.ts';
+import { tellAtScrapes } from './scraped-metrics.ts';
 import { ServerWatch } from './server-watch.ts';
 import { TargetShare } from './target-share.ts';
 import { WorkSets } from './work-sets.ts';
@@ -23,10 +25,11 @@ export async function serveReplica(
     readonly broker: Broker;
     readonly engine: Engine;
     readonly logger: Logger;
+    readonly metrics: AgentMetrics;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, broker, engine, logger } = agent;
+  const { config, broker, engine, logger, metrics } = agent;
   const watch = new ServerWatch(engine, logger);
   const device = new Device({ broker, replica: config.replica, logger });
   await Promise.all([watch.look(), device.restore()]);
@@ -34,20 +37,21 @@ export async function serveReplica(
     maxPoolFraction: config.warm.maxPoolFraction,
     slots: config.warm.connections,
   });
-  const profiles = new Profiles({ config, engine, broker, logger });
-  const parts: AgentParts = { config, broker, engine, watch, device, share, profiles, logger };
+  const profiles = new Profiles({ config, engine, broker, logger, metrics });
+  const parts: AgentParts = { config, broker, engine, watch, device, share, profiles, logger, metrics };
   const workSets = new WorkSets({ config, engine, profiles });
   const estimator = createEstimator(parts);
   const intake = new Intake(parts);
+  tellAtScrapes(parts, intake);
   logger.info({ engine: engine.kind, vms: config.vms.map((rule) => rule.vm) }, 'the agent runs');
   await runServices(
     [
       intake,
       profiles,
-      createAnsweringService({ config, broker, profiles, workSets, estimator }),
+      createAnsweringService({ config, broker, profiles, workSets, estimator, logger, metrics }),
       createHeartbeat({ config, broker, watch, migrationCount: () => intake.count, logger }),
       createHealthEndpoint({
-        ...{ config, watch, logger },
+        ...{ config, watch, logger, metrics },
         migrationCount: () => intake.count,
         ready: createReadiness({ config, watch, profiles, intake, routes: broker.routes }),
       }),

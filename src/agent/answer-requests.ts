@@ -1,7 +1,10 @@
 import type { Broker } from '../broker/broker.ts';
+import type { RequestHandler } from '../broker/requests.ts';
 import { OutgoingTransfers } from '../broker/transfer.ts';
 import type { AgentConfig } from '../config/options.ts';
-import { ForewarmError } from '../lib/errors.ts';
+import { systemClock } from '../lib/clock.ts';
+import { describeError, ForewarmError } from '../lib/errors.ts';
+import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { wireVersion } from '../messages/names.ts';
 import {
@@ -11,8 +14,11 @@ import {
   profileRequestSchema,
   workSetRequestSchema,
 } from '../messages/requests.ts';
+import type { RequestKind } from '../messages/subjects.ts';
+import { blockCount } from '../planning/block-ranges.ts';
 import { encodeWorkSet } from '../planning/codec.ts';
 import { relationKey, type WorkSet } from '../planning/work-set.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 import type { Estimator } from './estimate.ts';
 import type { Profiles } from './profiles.ts';
 import type { WorkSets } from './work-sets.ts';
@@ -27,14 +33,17 @@ export function createAnsweringService(options: {
   readonly profiles: Profiles;
   readonly workSets: WorkSets;
   readonly estimator: Estimator;
+  readonly logger: Logger;
+  readonly metrics: AgentMetrics;
 }): Service {
-  const { config, broker, profiles, workSets, estimator } = options;
+  const { config, broker, profiles, workSets, estimator, logger, metrics } = options;
   const transfers = new OutgoingTransfers();
   const encoded = new WeakMap<WorkSet, Uint8Array>();
 
   const handlers = {
     async workset(request: unknown) {
-      const { vm, maxAgeMs, sharpen } = workSetRequestSchema.parse(request);
+      const { vm, maxAgeMs, sharpen, migration, target } = workSetRequestSchema.parse(request);
+      const startMs = systemClock.monotonicMs();
       const workSet = await workSets.of(vm, maxAgeMs);
       // The burst takes as long as it takes; the next round of the migration has its fruit.
       if (sharpen) void profiles.sharpen();
@@ -43,6 +52,15 @@ export function createAnsweringService(options: {
         bytes = await encodeWorkSet(workSet);
         encoded.set(workSet, bytes);
       }
+      // The first of a migration; the hold's go on every few seconds.
+      const level = migration !== undefined && sharpen ? 'info' : 'debug';
+      const figures = {
+        relations: workSet.relations.length,
+        blocks: workSet.relations.reduce((sum, { ranges }) => sum + blockCount(ranges), 0),
+        bytes: bytes.length,
+        ms: Math.round(systemClock.monotonicMs() - startMs),
+      };
+      logger[level]({ migration, vm, target, ...figures }, 'gave the work set');
       return { v: wireVersion, ...transfers.offer(bytes, broker.requests.payloadLimit, workSet.takenAt) };
     },
     async chunk(request: unknown) {
@@ -59,9 +77,32 @@ export function createAnsweringService(options: {
     },
   };
 
+  const counted = (kind: RequestKind, handler: RequestHandler): RequestHandler => {
+    return async (request) => {
+      try {
+        const answer = await handler(request);
+        metrics.request(kind, 'ok');
+        return answer;
+      } catch (error) {
+        metrics.request(kind, describeError(error).code);
+        throw error;
+      }
+    };
+  };
+
   return {
     name: 'requests',
-    run: (signal) => broker.requests.serve(config.replica, handlers, signal),
+    run: (signal) =>
+      broker.requests.serve(
+        config.replica,
+        {
+          workset: counted('workset', handlers.workset),
+          chunk: counted('chunk', handlers.chunk),
+          estimate: counted('estimate', handlers.estimate),
+          profile: counted('profile', handlers.profile),
+        },
+        signal,
+      ),
   };
 }
 

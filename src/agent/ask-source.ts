@@ -36,6 +36,8 @@ export async function askSource(
     readonly vm: string;
     readonly sharpen: boolean;
     readonly maxAgeMs: number;
+    readonly migration?: string;
+    readonly target?: string;
   },
   timeoutMs: number,
 ): Promise<SourceAnswer> {

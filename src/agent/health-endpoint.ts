@@ -4,18 +4,25 @@ import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { forewarmVersion } from '../lib/version.ts';
 import { nameSchema } from '../messages/names.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 import type { ReadyAnswer } from './readiness.ts';
 import type { ServerWatch } from './server-watch.ts';
 
-/** An answer: a status and what becomes its JSON. */
+/** An answer: a status and a text of that type. */
 interface Answer {
   readonly status: number;
-  readonly body: object;
+  readonly type: string;
+  readonly text: string;
 }
+
+const json = (status: number, body: object): Answer => {
+  return { status, type: 'application/json', text: `${JSON.stringify(body)}\n` };
+};
 
 /**
  * `GET /health`: 200 while the agent works and its database answers, else 503. `GET /ready/<vm>`: 200 while
  * this replica is warm enough for the VM and its lag in bounds, else 503. Both with JSON that says why.
+ * `GET /metrics`: what Prometheus scrapes.
  * A port that cannot be had costs the endpoint, not the agent.
  */
 export function createHealthEndpoint(options: {
@@ -24,8 +31,9 @@ export function createHealthEndpoint(options: {
   readonly migrationCount: () => number;
   readonly ready: (vm: string) => Promise<ReadyAnswer>;
   readonly logger: Logger;
+  readonly metrics: Pick<AgentMetrics, 'instruments'>;
 }): Service {
-  const { config, watch, logger } = options;
+  const { config, watch, logger, metrics } = options;
   const { host, port } = config.http.listen;
 
   const health = (): Answer => {
@@ -37,7 +45,7 @@ export function createHealthEndpoint(options: {
       lagMs: watch.health?.lagMs ?? null,
       migrations: options.migrationCount(),
     };
-    return { status: healthy ? 200 : 503, body };
+    return json(healthy ? 200 : 503, body);
   };
 
   const ready = async (name: string): Promise<Answer> => {
@@ -45,20 +53,21 @@ export function createHealthEndpoint(options: {
     const checked = nameSchema.safeParse(vm);
     if (!checked.success) {
       const message = `${JSON.stringify(vm.slice(0, 100))} is not a VM's name: it must be 1 to 64 of A-Z a-z 0-9 _ -`;
-      return { status: 400, body: { error: { code: 'name_invalid', message } } };
+      return json(400, { error: { code: 'name_invalid', message } });
     }
     const body = await options.ready(checked.data);
-    return { status: body.ready ? 200 : 503, body };
+    return json(body.ready ? 200 : 503, body);
   };
 
   const answer = async ({ method, url = '' }: IncomingMessage): Promise<Answer> => {
     const path = url.split(/[?#]/, 1)[0] ?? '';
     if (method !== 'GET' && method !== 'HEAD') {
-      return { status: 405, body: { error: 'only GET and HEAD are here' } };
+      return json(405, { error: 'only GET and HEAD are here' });
     }
     if (path === '/health') return health();
     if (path.startsWith('/ready/')) return await ready(path.slice('/ready/'.length));
-    return { status: 404, body: { error: 'only GET /health and GET /ready/<vm> are here' } };
+    if (path === '/metrics') return { status: 200, ...(await metrics.instruments.exposition()) };
+    return json(404, { error: 'only GET /health, GET /ready/<vm> and GET /metrics are here' });
   };
 
   return {
@@ -66,10 +75,10 @@ export function createHealthEndpoint(options: {
     async run(signal) {
       const server = createServer((request, response) => {
         void answer(request)
-          .catch((error: Error): Answer => ({ status: 500, body: { error: error.message } }))
-          .then(({ status, body }) => {
-            response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-            response.end(request.method === 'HEAD' ? undefined : `${JSON.stringify(body)}\n`);
+          .catch((error: Error) => json(500, { error: error.message }))
+          .then(({ status, type, text }) => {
+            response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+            response.end(request.method === 'HEAD' ? undefined : text);
           });
       });
       await new Promise<void>((resolve) => {

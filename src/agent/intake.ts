@@ -37,12 +37,26 @@ export class Intake implements Service {
     return this.#runs.size;
   }
 
+  /** Their records, in the order of their issue. */
+  get records(): readonly MigrationRecord[] {
+    return this.#inOrder().map((run) => run.record);
+  }
+
+  /** Records and events that wait for NATS. */
+  get unwritten(): number {
+    return this.#inOrder().reduce((sum, run) => sum + run.unwritten, 0);
+  }
+
   /** The VM's newest migration under way here. */
   migrationOf(vm: string): MigrationRun | undefined {
-    return [...this.#runs.values()]
+    return this.#inOrder()
       .filter((run) => run.record.vm === vm)
-      .sort((a, b) => Date.parse(a.record.issuedAt) - Date.parse(b.record.issuedAt))
       .at(-1);
+  }
+
+  #inOrder(): readonly MigrationRun[] {
+    const issuedMs = ({ record }: MigrationRun) => Date.parse(record.issuedAt);
+    return [...this.#runs.values()].sort((a, b) => issuedMs(a) - issuedMs(b));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -77,7 +91,10 @@ export class Intake implements Service {
       // The record may have been stored by an agent that died before it marked the migration active.
       if (known.value.target === config.replica && !isEnd(known.value.state)) await this.#start(known.value);
       else
-        logger.info({ migration: intent.id, state: known.value.state }, 'an intent that was served already');
+        logger.info(
+          { migration: intent.id, vm: intent.vm, state: known.value.state },
+          'an intent that was served already',
+        );
       return 'done';
     }
     const now = systemClock.now();
@@ -90,6 +107,8 @@ export class Intake implements Service {
     }
     const created = await broker.records.create(intent.id, record);
     if (created === null) return await this.#accept(intent);
+    const { id: migration, vm, source, target, deadline, issuedBy } = intent;
+    logger.info({ migration, vm, source, target, deadline, issuedBy }, 'migration is accepted');
     await Promise.all([
       broker.vms.put(intent.vm, this.#pointer(record)),
       this.#start(record, { accepted: true }),
@@ -180,7 +199,8 @@ export class Intake implements Service {
         await broker.active.delete(key);
         continue;
       }
-      logger.info({ migration: record.id, state: record.state }, 'taking a migration up again');
+      const { id: migration, vm, state } = record;
+      logger.info({ migration, vm, state }, 'taking a migration up again');
       // The agent may have died between the arrival and the switch.
       if (record.arrivedAt !== undefined) await this.#switchRoute(record);
       await this.#start(record);
@@ -208,8 +228,11 @@ export class Intake implements Service {
     failure: { readonly code: ErrorCode; readonly message: string },
     record?: MigrationRecord,
   ): Promise<void> {
-    const { broker, config, logger } = this.#parts;
-    logger.warn({ migration: id, code: failure.code, reason: failure.message }, 'refused a message');
+    const { broker, config, logger, metrics } = this.#parts;
+    const vm = record === undefined ? {} : { vm: record.vm };
+    logger.warn({ migration: id, ...vm, code: failure.code, reason: failure.message }, 'refused a message');
+    metrics.refused(failure.code);
+    if (record !== undefined) metrics.migration(null, record);
     const state = record?.state ?? 'rejected';
     await broker.events.publish(
       {

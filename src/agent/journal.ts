@@ -26,6 +26,11 @@ export class Journal {
     this.#signal = signal;
   }
 
+  /** Records and events that are not written yet, but for what is being written. */
+  get backlog(): number {
+    return this.#steps.length + (this.#record === null ? 0 : 1) + (this.#progress === null ? 0 : 1);
+  }
+
   save(record: MigrationRecord): void {
     this.#record = record;
     this.#start();

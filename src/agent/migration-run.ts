@@ -10,6 +10,7 @@ import { wireVersion } from '../messages/names.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import { advance, statesPassed } from '../migration/record.ts';
 import { isEnd, type Trigger } from '../migration/transitions.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 import type { Device } from './device.ts';
 import { Journal } from './journal.ts';
 import type { Profiles } from './profiles.ts';
@@ -27,6 +28,7 @@ export interface AgentParts {
   readonly share: TargetShare;
   readonly profiles: Profiles;
   readonly logger: Logger;
+  readonly metrics: AgentMetrics;
 }
 
 /**
@@ -61,6 +63,11 @@ export class MigrationRun {
     return this.#readyResidency;
   }
 
+  /** Records and events that wait for NATS. */
+  get unwritten(): number {
+    return this.#journal.backlog;
+  }
+
   /** Aborts when the VM runs on its new host. */
   get arrived(): AbortSignal {
     return this.#arrived.signal;
@@ -92,7 +99,8 @@ export class MigrationRun {
 
   /** Goes through the table; false when the trigger changes nothing in this state. */
   apply(trigger: Trigger, because: { reason?: string; error?: unknown } = {}): boolean {
-    const next = advance(this.#record, trigger, systemClock.now());
+    const before = this.#record;
+    const next = advance(before, trigger, systemClock.now());
     if (next === null) return false;
     const error = because.error === undefined ? undefined : describeError(because.error);
     const reason = because.reason ?? error?.message;
@@ -102,6 +110,7 @@ export class MigrationRun {
       ...(error === undefined ? {} : { error }),
     };
     this.logger.info({ state: next.state, reason }, `migration is ${next.state}`);
+    this.parts.metrics.migration(before, this.#record);
     this.#announce(error?.code);
     if (next.state === 'ready') this.#readyResidency = this.#record.residency;
     if (next.state === 'arrived') this.#arrived.abort();
@@ -111,7 +120,9 @@ export class MigrationRun {
 
   /** Changes figures of the record, not its state. */
   update(patch: Partial<MigrationRecord>): void {
-    this.#record = { ...this.#record, ...patch };
+    const before = this.#record;
+    this.#record = { ...before, ...patch };
+    this.parts.metrics.migration(before, this.#record);
     this.#journal.save(this.#record);
   }
 
@@ -187,9 +198,15 @@ export class MigrationRun {
   /** A VM that never comes must not be held warm for ever; this timer depends on nothing else. */
   async #expire(stop: AbortSignal): Promise<void> {
     const expiryMs = this.parts.config.hold.expiryMs;
-    const waitMs = Date.parse(this.#record.deadline) + expiryMs - Date.now();
+    const { deadline } = this.#record;
     const settled = AbortSignal.any([stop, this.ended, this.arrived]);
-    await systemClock.sleep(waitMs, settled);
+    const leftMs = Date.parse(deadline) - Date.now();
+    await systemClock.sleep(leftMs, settled);
+    if (settled.aborted) return;
+    const { readyAt, residency } = this.#record;
+    if (readyAt === undefined && leftMs > 0)
+      this.logger.warn({ deadline, residency }, 'not ready at the deadline');
+    await systemClock.sleep(Date.parse(deadline) + expiryMs - Date.now(), settled);
     if (settled.aborted) return;
     this.apply('expire', {
       reason: `the VM had not arrived ${Math.round(expiryMs / 1000)} s after the deadline`,

@@ -8,6 +8,7 @@ import { systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import type { Profile } from '../messages/profile.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
 
 /** Block accesses of one VM at this replica since the agent's start; they only rise. */
 export interface VmCounters {
@@ -29,6 +30,7 @@ export class Profiles implements Service {
   readonly #engine: Engine;
   readonly #broker: Broker;
   readonly #logger: Logger;
+  readonly #metrics: Pick<AgentMetrics, 'samplingFailed'>;
   readonly #profiles = new Map<string, Profile>();
   readonly #counters = new Map<string, VmCounters>();
   readonly #readAtMs = new Map<string, number>();
@@ -42,11 +44,13 @@ export class Profiles implements Service {
     readonly engine: Engine;
     readonly broker: Broker;
     readonly logger: Logger;
+    readonly metrics: Pick<AgentMetrics, 'samplingFailed'>;
   }) {
     this.#config = options.config;
     this.#engine = options.engine;
     this.#broker = options.broker;
     this.#logger = options.logger;
+    this.#metrics = options.metrics;
   }
 
   /** Null when nothing was seen of the VM. */
@@ -73,7 +77,7 @@ export class Profiles implements Service {
     await this.#restore();
     let collectAtMs = systemClock.monotonicMs();
     while (!signal.aborted) {
-      await this.#guarded(() => this.#engine.observer.sample());
+      await this.#guarded('sample', () => this.#engine.observer.sample());
       if (systemClock.monotonicMs() >= collectAtMs) {
         await this.collect();
         await this.#publish(isNews);
@@ -87,7 +91,7 @@ export class Profiles implements Service {
 
   /** Takes in everything that happened until now; never rejects. */
   async collect(): Promise<void> {
-    this.#collecting ??= this.#guarded(() => this.#collect()).finally(() => {
+    this.#collecting ??= this.#guarded('collect', () => this.#collect()).finally(() => {
       this.#collecting = null;
     });
     await this.#collecting;
@@ -104,7 +108,7 @@ export class Profiles implements Service {
   async #fastBurst(): Promise<void> {
     const endMs = systemClock.monotonicMs() + this.#config.observe.burstMs;
     while (systemClock.monotonicMs() < endMs) {
-      await this.#guarded(() => this.#engine.observer.sample());
+      await this.#guarded('sample', () => this.#engine.observer.sample());
       await systemClock.sleep(fastSampleMs);
     }
     await this.collect();
@@ -162,12 +166,13 @@ export class Profiles implements Service {
   }
 
   /** One warning when watching starts to fail, one line when it works again. */
-  async #guarded(work: () => Promise<void>): Promise<void> {
+  async #guarded(kind: 'sample' | 'collect', work: () => Promise<void>): Promise<void> {
     try {
       await work();
       if (this.#failing) this.#logger.info('watching works again');
       this.#failing = false;
     } catch (error) {
+      this.#metrics.samplingFailed(kind);
       if (!this.#failing)
         this.#logger.warn({ error: (error as Error).message }, 'watching the sessions fails');
       this.#failing = true;

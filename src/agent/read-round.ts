@@ -32,9 +32,10 @@ export async function readRound(
   round: Round,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const { config, engine, device, watch } = run.parts;
+  const { config, engine, device, watch, metrics } = run.parts;
   const { situation, context, figures, place, onNearEnd } = round;
   figures.startRound(situation, blockBytes);
+  metrics.round(run.record.vm);
   const startedMs = systemClock.monotonicMs();
   const endWarming = watch.warming();
   const markArrival = () => place.arrive();
@@ -51,6 +52,7 @@ export async function readRound(
         deadlineMs: context.deadlineMs(),
         arrived: () => run.arrived.aborted,
         onStep: (report) => {
+          metrics.step(run.record.vm, report);
           if (figures.step(report)) run.progress(figures.progress);
           const { bytesDone, bytesTotal } = figures.progress;
           if (estimateMs(device.model, 0, bytesTotal - bytesDone) < nearEndMs) onNearEnd();
@@ -70,7 +72,12 @@ export async function readRound(
   } finally {
     endWarming();
     run.arrived.removeEventListener('abort', markArrival);
-    figures.endRound(Math.round(systemClock.monotonicMs() - startedMs));
+    const ms = Math.round(systemClock.monotonicMs() - startedMs);
+    figures.endRound(ms);
+    const { blocks, bytesRead, rounds } = figures.warmed;
+    // In the hold there is one every few seconds.
+    const level = run.record.readyAt === undefined ? 'info' : 'debug';
+    run.logger[level]({ round: rounds, ms, blocks, bytesRead }, 'a round of reading has ended');
     const { operationMs, byteMs } = device.model;
     run.update({
       warmed: figures.warmed,

@@ -7,10 +7,7 @@ import { judge, type Readiness } from './judge-readiness.ts';
 import { KnownRoutes } from './known-routes.ts';
 import type { Profiles } from './profiles.ts';
 import { whyLagForbids } from './ready.ts';
-import type { ServerWatch } from './server-watch.ts';
-
-/** A look that is older than this says nothing of the server any more: the next one hangs. */
-const staleMs = 15_000;
+import { isStale, type ServerWatch } from './server-watch.ts';
 
 /** What `GET /ready/<vm>` answers. */
 export interface ReadyAnswer extends Readiness {
@@ -41,7 +38,7 @@ export function createReadiness(parts: {
     const route = await routes.get(vm);
     const run = intake.migrationOf(vm);
     const record = run?.record;
-    const answers = watch.health !== null && watch.ageMs < staleMs;
+    const answers = watch.health !== null && !isStale(watch);
     const verdict = judge({
       vm,
       replica: config.replica,

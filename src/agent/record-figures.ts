@@ -51,7 +51,9 @@ function describePlan(
       residentBlocks: plan.residentBlocks,
       osBlocks: plan.osBlocks,
       skippedBlocks: plan.skippedBlocks,
-      ...(plan.skippedReason === undefined ? {} : { skippedReason: plan.skippedReason }),
+      ...(plan.skippedReason === undefined
+        ? {}
+        : { skippedReason: plan.skippedReason, skipped: plan.skipped }),
       budgetBlocks: budget.blocks,
       budgetReason: budget.reason,
       order: plan.orderReason,
@@ -71,6 +73,26 @@ function describePlan(
   };
 }
 
+function tellPlan(run: MigrationRun, answer: SourceAnswer, { plan, residency }: Situation): void {
+  const { plannedBlocks, residentBlocks, osBlocks, skippedBlocks, skippedReason, strategy } = plan;
+  const figures = {
+    plannedBlocks,
+    residentBlocks,
+    osBlocks,
+    skippedBlocks,
+    skippedReason,
+    strategy,
+    residency,
+  };
+  const { source } = run.record;
+  if (answer.reason !== undefined)
+    run.logger.warn(
+      { source, reason: answer.reason },
+      "no work set of the source's agent; its last profile serves",
+    );
+  run.logger.info({ source, origin: answer.origin, ...figures }, 'the warming is planned');
+}
+
 /** Writes what a round measured and plans into the record. */
 export function recordRound(run: MigrationRun, answer: SourceAnswer, situation: Situation): void {
   const { watch } = run.parts;
@@ -78,6 +100,7 @@ export function recordRound(run: MigrationRun, answer: SourceAnswer, situation: 
   const first = plan === undefined || state === 'warming';
   // The source is back: what was planned by its profile is planned anew.
   const back = workSet?.origin === 'profile' && answer.origin === 'agent';
+  if (plan === undefined || back) tellPlan(run, answer, situation);
   run.update({
     ...describeWorkSet(answer),
     // The plan that a reader wants to see is the one that made it ready, not the hold's small ones.

@@ -5,6 +5,7 @@ import { ForewarmError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
 import { serveReplica } from './agent.ts';
+import { AgentMetrics } from './agent-metrics.ts';
 
 /**
  * The agent beside one replica as a process: connects it to its database and to NATS, and serves until
@@ -26,9 +27,13 @@ export async function runAgent(
   });
   if (broker === null) return;
   const { engine: kind, ...database } = config.database;
-  const engine = createEngine(kind, { ...database, replica: config.replica, vms: config.vms, logger });
+  const metrics = new AgentMetrics(config);
+  const engine = createEngine(kind, {
+    ...database,
+    ...{ replica: config.replica, vms: config.vms, logger, onQuery: metrics.onQuery },
+  });
   try {
-    await serveReplica({ config, broker, engine, logger }, signal);
+    await serveReplica({ config, broker, engine, logger, metrics }, signal);
   } finally {
     await engine.close();
     await broker.close();

@@ -12,7 +12,9 @@ export interface ResidentLoad {
   readonly ioWaitShare: number;
 }
 
-const staleMs = 500;
+/** A look that is older than this says nothing of the server any more: the next one hangs. */
+const hangsMs = 15_000;
+const lookAgainMs = 500;
 /** Weight of the newest look in the usual load. */
 const baselineStep = 0.2;
 
@@ -73,7 +75,7 @@ export class ServerWatch {
 
   /** Looks again when the last look is older than half a second; never rejects. */
   async look(): Promise<void> {
-    if (this.#clock.monotonicMs() - this.#lookedAtMs < staleMs) return;
+    if (this.#clock.monotonicMs() - this.#lookedAtMs < lookAgainMs) return;
     this.#looking ??= this.#look().finally(() => {
       this.#looking = null;
     });
@@ -104,6 +106,11 @@ export class ServerWatch {
       this.#lookedAtMs = this.#clock.monotonicMs();
     }
   }
+}
+
+/** True when the newest look says nothing of the server any more. */
+export function isStale({ ageMs }: ServerWatch): boolean {
+  return ageMs >= hangsMs;
 }
 
 function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {

@@ -57,6 +57,11 @@ export class TargetShare {
     this.#clock = options.clock ?? systemClock;
   }
 
+  /** Steps that wait for their turn at the disk. */
+  get waitingTurns(): number {
+    return this.#waiting.length;
+  }
+
   join(id: string, deadlineMs: number | null): Place {
     const member = newMember(id, deadlineMs);
     let plannedAt: number | null = null;

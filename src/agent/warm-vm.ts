@@ -39,7 +39,9 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
     if (stop.aborted || situation === null) return;
     // From here on the VM is a resident like the others, and its own use keeps its blocks.
     place.leave();
-    run.update({ afterArrival: await accounting.settle(situation, stop) });
+    const afterArrival = await accounting.settle(situation, stop);
+    run.update({ afterArrival });
+    run.logger.info(afterArrival, 'what the warming was worth');
   } finally {
     place.leave();
   }
@@ -61,8 +63,9 @@ async function rounds(
     osDone: new Map(),
   };
   const figures = new ReadingFigures(run.record.warmed);
+  const { id: migration, vm, target } = run.record;
   const ask = (sharpen: boolean) =>
-    askSource(run.parts.broker, { source, vm: run.record.vm, sharpen, maxAgeMs: 0 }, sourceTimeoutMs);
+    askSource(run.parts.broker, { source, vm, sharpen, maxAgeMs: 0, migration, target }, sourceTimeoutMs);
   let answer = await untilReachable(() => ask(true), run, stop);
   const askAnew = () => followSource(() => ask(false), answer, { run, stop });
   let pauseMs: number | null = null;

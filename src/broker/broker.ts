@@ -11,6 +11,7 @@ import { Bucket } from './bucket.ts';
 import { type BrokerOptions, openConnection } from './connection.ts';
 import { Events } from './events.ts';
 import { consumeIntents, type IntentVerdict, type ReceivedIntent } from './intents.ts';
+import { Link } from './link.ts';
 import { Requests } from './requests.ts';
 import { Routes } from './routes.ts';
 import { ensureStream, jetStreamError, openBucket } from './topology.ts';
@@ -30,6 +31,9 @@ export interface Broker {
   readonly routes: Routes;
   readonly events: Events;
   readonly requests: Requests;
+  readonly link: Link;
+  /** Messages for `consumeIntents` that are not handled yet, as far as NATS has said. */
+  readonly intentsWaiting: number;
   /** Publishing one id twice is one migration: `duplicate` says that it was there. */
   publishIntent(intent: Intent): Promise<{ readonly duplicate: boolean }>;
   publishOutcome(target: string, outcome: Outcome): Promise<void>;
@@ -76,6 +80,8 @@ async function assemble(connection: NatsConnection, options: BrokerOptions): Pro
     });
     return { duplicate: ack.duplicate };
   };
+  const link = new Link(connection);
+  let intentsWaiting = 0;
   return {
     subjects,
     records: new Bucket<MigrationRecord>(migrations!, recordSchema, logger),
@@ -86,13 +92,26 @@ async function assemble(connection: NatsConnection, options: BrokerOptions): Pro
     devices: new Bucket<Device>(devices!, deviceSchema, logger),
     routes: new Routes(new Bucket<Route>(routes!, routeSchema, logger)),
     events: new Events(connection, subjects, { logger, timeoutMs: timeout }),
-    requests: new Requests(connection, subjects, logger),
+    requests: new Requests(connection, { subjects, logger, link }),
+    link,
+    get intentsWaiting() {
+      return intentsWaiting;
+    },
     publishIntent: (intent) => publish(subjects.intent(intent.target), intent, intent.id),
     async publishOutcome(target, outcome) {
       await publish(subjects.intent(target), outcome, `${outcome.id}.${outcome.kind}`);
     },
     consumeIntents: (replica, { handle, onGivenUp }, signal) =>
-      consumeIntents({ connection, subjects, replica, logger, onGivenUp }, handle, signal),
+      consumeIntents(
+        {
+          ...{ connection, subjects, replica, logger, onGivenUp },
+          onWaiting: (count) => {
+            intentsWaiting = count;
+          },
+        },
+        handle,
+        signal,
+      ),
     roundTripMs: () => connection.rtt(),
     async close() {
       // While the server is away a drain would wait for it for ever.

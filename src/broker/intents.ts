@@ -41,6 +41,8 @@ export async function consumeIntents(
     readonly replica: string;
     readonly logger: Logger;
     readonly onGivenUp: (received: ReceivedIntent, error: unknown) => Promise<void>;
+    /** Told how many messages were not handled yet when this one was delivered, as it is taken and done. */
+    readonly onWaiting: (count: number) => void;
   },
   handle: (received: ReceivedIntent) => Promise<IntentVerdict>,
   signal: AbortSignal,
@@ -58,7 +60,12 @@ export async function consumeIntents(
     if (signal.aborted) stop();
     void stopWhenLost(messages, logger);
     try {
-      for await (const message of messages) await settle(message, options, handle);
+      for await (const message of messages) {
+        const { pending } = message.info;
+        options.onWaiting(pending + 1);
+        await settle(message, options, handle);
+        options.onWaiting(pending);
+      }
     } catch (error) {
       logger.warn({ error: String(error) }, 'the intent consumer broke; opening it again');
     } finally {

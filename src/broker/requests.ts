@@ -1,26 +1,33 @@
-import { Events, ErrorCode as NatsCode, type NatsConnection, NatsError } from 'nats';
+import { ErrorCode as NatsCode, type NatsConnection, NatsError } from 'nats';
 import { z } from 'zod';
 import { describeError, type ErrorCode, errorCodes, ForewarmError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
-import { wireVersion } from '../messages/names.ts';
+import { nameSchema, wireVersion } from '../messages/names.ts';
 import { refusalSchema } from '../messages/requests.ts';
 import type { RequestKind, Subjects } from '../messages/subjects.ts';
+import type { Link } from './link.ts';
 
 /** Answers one kind of request: a message of the wire format, or bytes. */
 export type RequestHandler = (request: unknown) => Promise<object | Uint8Array>;
+
+/** Whose request it was, for the log. */
+const aboutSchema = z.object({ migration: nameSchema.optional(), vm: nameSchema.optional() });
 
 /** Requests between agents, and from commands to agents. */
 export class Requests {
   readonly #connection: NatsConnection;
   readonly #subjects: Subjects;
   readonly #logger: Logger;
-  #away = false;
+  readonly #link: Link;
 
-  constructor(connection: NatsConnection, subjects: Subjects, logger: Logger) {
+  constructor(
+    connection: NatsConnection,
+    options: { readonly subjects: Subjects; readonly logger: Logger; readonly link: Link },
+  ) {
     this.#connection = connection;
-    this.#subjects = subjects;
-    this.#logger = logger;
-    void this.#watchConnection();
+    this.#subjects = options.subjects;
+    this.#logger = options.logger;
+    this.#link = options.link;
   }
 
   /** Payload bytes that one message may carry here. */
@@ -57,7 +64,8 @@ export class Requests {
     request: object,
     timeoutMs: number,
   ): Promise<Uint8Array> {
-    if (this.#away) {
+    // A request of a lost connection would wait for its whole time.
+    if (!this.#link.connected) {
       throw new ForewarmError('broker_unreachable', `${replica} cannot be asked: NATS is away`);
     }
     const payload = JSON.stringify({ v: wireVersion, ...request });
@@ -86,27 +94,25 @@ export class Requests {
       const handler = handlers[kind];
       // Not awaited: a slow work set must not hold up an estimate.
       void (async () => {
+        let request: unknown;
         try {
           if (handler === undefined)
             throw new ForewarmError('message_malformed', `no request of kind ${kind} is known`);
-          const answer = await handler(parseRequest(message.data));
+          request = parseRequest(message.data);
+          const answer = await handler(request);
           message.respond(answer instanceof Uint8Array ? answer : JSON.stringify(answer));
         } catch (error) {
           const failure = describeError(error);
-          this.#logger.warn({ kind, code: failure.code, reason: failure.message }, 'refused a request');
+          const whose = aboutSchema.safeParse(request).data;
+          this.#logger.warn(
+            { kind, ...whose, code: failure.code, reason: failure.message },
+            'refused a request',
+          );
           const head = headers();
           head.set('Forewarm-Error', failure.code);
           message.respond(JSON.stringify({ v: wireVersion, error: failure }), { headers: head });
         }
       })();
-    }
-  }
-
-  /** A request of a lost connection would wait for its whole time. */
-  async #watchConnection(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
-      if (type === Events.Disconnect) this.#away = true;
-      else if (type === Events.Reconnect) this.#away = false;
     }
   }
 }

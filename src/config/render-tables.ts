@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { errorCodes } from '../lib/errors.ts';
+import { agentMetrics } from '../metrics/agent-metrics.ts';
+import type { Declaration } from '../metrics/declaration.ts';
+import { poolMetrics } from '../metrics/pool-metrics.ts';
 import { type FlatOption, flatten, type OptionTree } from './option.ts';
 import { agentOptions, hookOptions, publisherOptions, routeWatchOptions } from './options.ts';
 
@@ -51,6 +54,18 @@ export function renderErrors(): string {
   return table(['Code', 'Meaning and remedy'], rows);
 }
 
+/** The metrics of agents and pools as Markdown. */
+export function renderMetrics(): string {
+  const all: readonly Declaration[] = [...Object.values(agentMetrics), ...Object.values(poolMetrics)];
+  const rows = all.map(({ name, type, labels, help }) => [
+    `\`${name}\``,
+    type,
+    labels.map((label) => `\`${label}\``).join(', ') || '–',
+    help,
+  ]);
+  return table(['Metric', 'Type', 'Labels', 'Meaning'], rows);
+}
+
 /** A Markdown text with its tables renewed; a text without a pair of markers throws. */
 export function renewTables(markdown: string): string {
   const between = (text: string, marker: string, content: string) => {
@@ -59,7 +74,8 @@ export function renewTables(markdown: string): string {
       throw new Error(`the markers <!-- ${marker} --> <!-- /${marker} --> are missing`);
     return text.replace(pattern, (_, open: string, close: string) => `${open}\n${content}\n${close}`);
   };
-  return between(between(markdown, 'options', renderOptions()), 'errors', renderErrors());
+  const tables = { options: renderOptions(), errors: renderErrors(), metrics: renderMetrics() };
+  return Object.entries(tables).reduce((text, [marker, content]) => between(text, marker, content), markdown);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
@@ -67,6 +83,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   if (verb === '--write' && file !== undefined) {
     writeFileSync(file, renewTables(readFileSync(file, 'utf8')));
   } else {
-    process.stdout.write(`${renderOptions()}\n\n${renderErrors()}\n`);
+    process.stdout.write(`${renderOptions()}\n\n${renderErrors()}\n\n${renderMetrics()}\n`);
   }
 }

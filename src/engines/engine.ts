@@ -16,7 +16,12 @@ export interface EngineOptions {
   /** Bound of every statement that Forewarm runs, in milliseconds. */
   readonly statementTimeoutMs: number;
   readonly logger: Logger;
+  /** Told of each statement that Forewarm ran. */
+  readonly onQuery?: QueryListener;
 }
+
+/** `name`: a file of `sql/`, or one of a few names for texts made at run time. Must not throw. */
+export type QueryListener = (name: string, seconds: number, failed: boolean) => void;
 
 export interface ServerIdentity {
   readonly kind: EngineKind;

@@ -22,7 +22,7 @@ export async function fetchDebianPackages(fetch: DebianFetch): Promise<string> {
   return unpackIntoCache(fetch.as, (state) =>
     download(state, fetch).catch((error: unknown) => {
       throw new ForewarmError('lab_unavailable', `could not fetch ${fetch.packages.join(', ')} by apt-get`, {
-        hint: `Install ${fetch.packages.join(' and ')} on this machine, or set the path of the server's binary (FOREWARM_NATS_BIN, FOREWARM_PG_BIN, FOREWARM_MARIADB_BIN, FOREWARM_PGBOUNCER_BIN, FOREWARM_HAPROXY_BIN).`,
+        hint: `Install ${fetch.packages.join(' and ')} on this machine, or set the path of the server's binary (FOREWARM_NATS_BIN, FOREWARM_PG_BIN, FOREWARM_MARIADB_BIN, FOREWARM_PGBOUNCER_BIN, FOREWARM_HAPROXY_BIN, FOREWARM_PROMTOOL_BIN).`,
         cause: error,
       });
     }),

@@ -50,6 +50,8 @@ export const recordSchema = z.looseObject({
       osBlocks: count.optional(),
       skippedBlocks: count,
       skippedReason: z.string().optional(),
+      /** The same by `pool_budget`, `os_cache_budget`, `absent`, `beyond_end`. */
+      skipped: z.record(z.string(), count).optional(),
       budgetBlocks: count.optional(),
     })
     .optional(),

@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import { nameSchema, timeSchema, versionSchema } from './names.ts';
 
-/** Ask a source's agent for a VM's work set. `sharpen`: sample fast first, for a better split. */
+/** Ask a source's agent for a VM's work set. `sharpen`: the first of a migration; sample fast first, for a better split. */
 export const workSetRequestSchema = z.looseObject({
   v: versionSchema,
   vm: nameSchema,
   sharpen: z.boolean().default(false),
   /** A cached answer younger than this will do. */
   maxAgeMs: z.number().nonnegative().default(0),
+  /** For whom: by these the source's log tells its part of the migration. */
+  migration: nameSchema.optional(),
+  target: nameSchema.optional(),
 });
 export type WorkSetRequest = z.infer<typeof workSetRequestSchema>;
 

@@ -65,6 +65,10 @@ export interface PlannedRelation extends RelationRef {
   readonly reason?: string;
 }
 
+/** No room in the pool's budget, or in the OS cache's; the relation, or that part of it, is not on the target. */
+export const skipReasons = ['pool_budget', 'os_cache_budget', 'absent', 'beyond_end'] as const;
+export type SkipReason = (typeof skipReasons)[number];
+
 export interface Plan<R extends TargetRelation = TargetRelation> {
   /** In the order in which to read them; a block is in at most one. */
   readonly segments: readonly Segment<R>[];
@@ -73,6 +77,8 @@ export interface Plan<R extends TargetRelation = TargetRelation> {
   readonly osBlocks: number;
   readonly skippedBlocks: number;
   readonly skippedReason?: string;
+  /** Blocks skipped, by reason; the sum is `skippedBlocks`. */
+  readonly skipped: Readonly<Record<SkipReason, number>>;
   readonly strategy: 'blocks' | 'relations' | 'mixed' | 'none';
   readonly strategyReason: string;
   /** How the segments are ordered, in words. */
@@ -108,6 +114,7 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
   const perRelation = demands.map((demand) => describe(demand, hows.get(demand.key)));
   const sum = (of: (r: PlannedRelation) => number) => perRelation.reduce((total, r) => total + of(r), 0);
   const skippedBlocks = sum((r) => r.skippedBlocks);
+  const skipped = skippedBy(demands);
   const osMs = ordered.os.reduce((ms, s) => ms + readMs(input.model, s.ranges, input), 0);
   return {
     segments: [...ordered.pool, ...ordered.os],
@@ -115,7 +122,8 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
     residentBlocks: sum((r) => r.residentBlocks),
     osBlocks: sum((r) => r.osBlocks),
     skippedBlocks,
-    ...(skippedBlocks > 0 ? { skippedReason: skippedReasonOf(demands, input) } : {}),
+    ...(skippedBlocks > 0 ? { skippedReason: skippedReasonOf(skipped, input) } : {}),
+    skipped,
     ...strategyOf(demands, input),
     orderReason: ordered.reason,
     poolMs: ordered.poolMs,
@@ -183,20 +191,23 @@ function describe<R extends TargetRelation>(demand: Demand<R>, how: string | und
   };
 }
 
-function skippedReasonOf<R extends TargetRelation>(
-  demands: readonly Demand<R>[],
-  input: PlanInput<R>,
-): string {
-  const reasons: string[] = [];
+function skippedBy<R>(demands: readonly Demand<R>[]): Record<SkipReason, number> {
   const count = (of: (d: Demand<R>) => number) => demands.reduce((total, d) => total + of(d), 0);
-  const room = count((d) => blockCount(d.toPool));
-  const cached = count((d) => blockCount(d.toOs));
-  const absent = count((d) => (d.verdict === 'absent' ? d.lostBlocks : 0));
-  const beyond = count((d) => (d.verdict === 'absent' ? 0 : d.lostBlocks));
-  const os = input.budget.osReason ?? `${Math.floor(input.budget.osBlocks)} blocks`;
+  return {
+    pool_budget: count((d) => blockCount(d.toPool)),
+    os_cache_budget: count((d) => blockCount(d.toOs)),
+    absent: count((d) => (d.verdict === 'absent' ? d.lostBlocks : 0)),
+    beyond_end: count((d) => (d.verdict === 'absent' ? 0 : d.lostBlocks)),
+  };
+}
+
+function skippedReasonOf(skipped: Readonly<Record<SkipReason, number>>, { budget }: PlanInput): string {
+  const reasons: string[] = [];
+  const { pool_budget: room, os_cache_budget: cached, absent, beyond_end: beyond } = skipped;
+  const os = budget.osReason ?? `${Math.floor(budget.osBlocks)} blocks`;
   if (room > 0) {
     reasons.push(
-      `${room} blocks beyond the pool's budget of ${Math.floor(input.budget.poolBlocks)} and the OS cache's (${os})`,
+      `${room} blocks beyond the pool's budget of ${Math.floor(budget.poolBlocks)} and the OS cache's (${os})`,
     );
   }
   if (cached > 0) reasons.push(`${cached} blocks of the source's OS cache beyond the budget here (${os})`);

@@ -68,11 +68,17 @@ export interface PoolCounters {
   readonly natsLost: number;
   readonly connectionsPrepared: number;
   readonly connectionsCut: number;
+  /** Connections of old replicas that were in use at a swap, and released before the limit. */
+  readonly connectionsDrained: number;
+  /** How often new checkouts were held back, and how long in all, in milliseconds. */
+  readonly holds: number;
+  readonly heldMs: number;
   /** Longest time that new checkouts were held back at once, in milliseconds. */
   readonly longestHoldMs: number;
 }
 
-const phaseCounters = {
+/** The counter of each phase. */
+export const phaseCounters = {
   preparation: 'preparation',
   'in progress': 'inProgress',
   post: 'post',
@@ -99,6 +105,9 @@ export class Report {
     natsLost: 0,
     connectionsPrepared: 0,
     connectionsCut: 0,
+    connectionsDrained: 0,
+    holds: 0,
+    heldMs: 0,
     longestHoldMs: 0,
   };
 
@@ -115,6 +124,8 @@ export class Report {
   }
 
   held(ms: number): void {
+    this.#counters.holds += 1;
+    this.#counters.heldMs += ms;
     this.#counters.longestHoldMs = Math.max(this.#counters.longestHoldMs, ms);
   }
 

@@ -77,11 +77,13 @@ export class Switching<C extends object> {
   /** Drains the old replica's connections, and cuts them off at the limit. Never rejects. */
   async drain(): Promise<void> {
     const { from } = this.plan;
+    const inUse = from.leases.length;
     const gone = new AbortController();
     const drained = from.drain().then(() => gone.abort());
     const { drainMs } = this.#context.settings;
     await Promise.race([drained, systemClock.sleep(drainMs, gone.signal)]);
     if (!gone.signal.aborted) await this.#cutOff(drained);
+    this.#context.report.count('connectionsDrained', Math.max(0, inUse - this.#cut));
     // The last one that was released is still looked at.
     while (this.#looking !== undefined) await this.#looking;
     this.#comparison.close();

@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { means } from '../../src/engines/mysql/hot-part.ts';
+import { freePort } from '../../src/lab/free-port.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
 import type { MysqlServer } from '../../src/lab/mysql-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { agentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { mysqlKinds } from './mysql-kinds.ts';
+import { seriesValue } from './promql.ts';
 import { onMysql, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
@@ -22,6 +25,7 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
   let cluster: MysqlCluster;
   let agents: RealAgents;
   let target: MysqlServer;
+  let metricsUrl: string;
   const open: Connection[] = [];
 
   beforeAll(async () => {
@@ -57,7 +61,9 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       databaseOf: onMysql(cluster),
     });
     await agents.start('db1', vms);
-    await agents.start('db2', vms);
+    const port = await freePort();
+    metricsUrl = `http://127.0.0.1:${port}/metrics`;
+    await agents.start('db2', vms, { http: { listen: { host: '127.0.0.1', port } } });
   }, 180_000);
 
   afterAll(async () => {
@@ -122,6 +128,17 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
     expect(await agents.broker.routes.get('app1')).toMatchObject({ replica: 'db2', migration: 'm1' });
     // What InnoDB does not tell is left out, not told as nothing.
     expect(Object.keys(done.afterArrival!)).toEqual(['windowMs']);
+
+    const text = await (await fetch(metricsUrl)).text();
+    for (const { name, type } of Object.values(agentMetrics))
+      expect(text).toContain(`# TYPE ${name} ${type}\n`);
+    const vm = 'app1';
+    expect(seriesValue(text, 'forewarm_database_info', { engine: kind, means: 'key ranges' })).toBe(1);
+    expect(seriesValue(text, 'forewarm_migrations_total', { vm, state: 'completed' })).toBe(1);
+    expect(seriesValue(text, 'forewarm_read_blocks_total', { vm })).toBe(done.warmed?.blocks);
+    expect(seriesValue(text, 'forewarm_query_seconds_count', { query: 'read-keys' })).toBeGreaterThan(0);
+    expect(seriesValue(text, 'forewarm_replaying')).toBe(1);
+    expect(seriesValue(text, 'forewarm_useful_ratio', { vm })).toBeUndefined();
   });
 
   it("keeps within free and old pages of a full pool, and leaves the residents' young ones", async () => {

@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 import { serveReplica } from '../../src/agent/agent.ts';
+import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { createEngine } from '../../src/engines/create-engine.ts';
@@ -77,9 +78,11 @@ export class RealAgents {
     } as AgentConfig;
     const broker = await connectBroker({ ...nats, name: replica, logger: silentLogger });
     const { engine: kind, ...database } = config.database;
-    const engine = createEngine(kind, { ...database, replica, vms, logger: silentLogger });
+    const metrics = new AgentMetrics(config);
+    const { onQuery } = metrics;
+    const engine = createEngine(kind, { ...database, replica, vms, logger: silentLogger, onQuery });
     const controller = new AbortController();
-    const done = serveReplica({ config, broker, engine, logger: silentLogger }, controller.signal);
+    const done = serveReplica({ config, broker, engine, logger: silentLogger, metrics }, controller.signal);
     this.#running.set(replica, async () => {
       controller.abort();
       await done;

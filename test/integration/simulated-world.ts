@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'nats';
 import { expect } from 'vitest';
 import { serveReplica } from '../../src/agent/agent.ts';
+import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { SimulatedEngine } from '../../src/lab/simulated-engine.ts';
@@ -49,7 +50,9 @@ export class SimulatedWorld {
     const config = { ...configOf(replica, this.#prefix), ...options.config };
     const broker = await connectTo(this.#prefix, replica);
     const controller = new AbortController();
-    const done = serveReplica({ config, broker, engine, logger: silentLogger }, controller.signal);
+    const metrics = new AgentMetrics(config);
+    const parts = { config, broker, engine, logger: silentLogger, metrics };
+    const done = serveReplica(parts, controller.signal);
     let stopped: Promise<void> | undefined;
     const stop = async () => {
       controller.abort();

@@ -1,7 +1,8 @@
 import mysql from 'mysql2/promise';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { EngineOptions } from '../engine.ts';
+import type { EngineOptions, QueryListener } from '../engine.ts';
+import { timed } from '../timed.ts';
 import { classify, leavesSessionUsable, numberOf } from './error-numbers.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
 import { type Dialect, type ServerVersion, versionOf } from './versions.ts';
@@ -19,6 +20,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bound of these statements in place of `statementTimeoutMs`, at most that. */
   readonly timeoutMs?: number;
+  /** What texts made at run time are called in errors and metrics; one of a few. */
+  readonly as?: string;
 }
 
 /** A connection held for several statements. Values are escaped by the driver. */
@@ -75,6 +78,7 @@ class Connections implements MysqlConnections {
   readonly statementTimeoutMs: number;
   readonly #options: mysql.PoolOptions;
   readonly #logger: Logger;
+  readonly #onQuery: QueryListener | undefined;
   readonly #pools = new Map<Purpose, mysql.Pool>();
   #server: Promise<ServerVersion> | undefined;
   #dialect: Dialect | undefined;
@@ -84,6 +88,7 @@ class Connections implements MysqlConnections {
     this.replica = options.replica;
     this.statementTimeoutMs = options.statementTimeoutMs;
     this.#logger = options.logger;
+    this.#onQuery = options.onQuery;
     const { settings, database } = parseUrl(options.url);
     this.#options = settings;
     const own = database === '' ? [] : [database];
@@ -120,7 +125,7 @@ class Connections implements MysqlConnections {
   }
 
   async session<T>(options: QueryOptions, work: (session: Session) => Promise<T>): Promise<T> {
-    const { signal, purpose = 'observe' } = options;
+    const { signal, purpose = 'observe', as = 'other' } = options;
     signal?.throwIfAborted();
     const connection = await this.#connect(purpose);
     let broken = false;
@@ -134,10 +139,10 @@ class Connections implements MysqlConnections {
       // The statement that asks which server it is can be bounded by the driver alone.
       const dialect = this.#dialect;
       if (dialect !== undefined && purpose !== 'admit') {
-        await this.#run(connection, dialect.boundStatements(timeoutMs), [], 'a setting', timeoutMs);
+        await this.#run(connection, dialect.boundStatements(timeoutMs), [], 'settings', timeoutMs);
       }
       return await work({
-        run: (text, params = []) => this.#run(connection, text, params, 'a statement', timeoutMs),
+        run: (text, params = []) => this.#run(connection, text, params, as, timeoutMs),
         query: ({ name, text }, params = []) => this.#run(connection, text, params, name, timeoutMs),
       });
     } catch (error) {
@@ -167,11 +172,9 @@ class Connections implements MysqlConnections {
     timeoutMs: number,
   ): Promise<T[]> {
     try {
-      const [rows] = await connection.query({
-        sql: text,
-        values: [...params],
-        timeout: timeoutMs + graceMs,
-      });
+      const [rows] = await timed(this.#onQuery, name, () =>
+        connection.query({ sql: text, values: [...params], timeout: timeoutMs + graceMs }),
+      );
       return (Array.isArray(rows) ? rows : []) as T[];
     } catch (error) {
       throw this.#explain(error, name);
@@ -223,9 +226,9 @@ class Connections implements MysqlConnections {
   /** By a second connection, since the first is busy; a failure leaves it to the statement's own time-out. */
   async #kill(threadId: number | null): Promise<void> {
     if (threadId === null || this.#closed) return;
-    await this.session({ purpose: 'cancel' }, (session) => session.run('KILL QUERY ?', [threadId])).catch(
-      () => {},
-    );
+    await this.session({ purpose: 'cancel', as: 'cancel' }, (session) =>
+      session.run('KILL QUERY ?', [threadId]),
+    ).catch(() => {});
   }
 
   #explain(error: unknown, doing: string): ForewarmError {

@@ -68,20 +68,20 @@ export function createDives(connections: MysqlConnections, index: StoredIndex): 
     const text =
       `SELECT ${column} AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${column} ${options.more} ` +
       `ORDER BY ${column} ${options.direction} LIMIT 1`;
-    const rows = await connections.session({ purpose: 'walk' }, (session) =>
+    const rows = await connections.session({ purpose: 'walk', as: 'dive-keys' }, (session) =>
       session.run<{ value: KeyValue }>(text, [...where.values, ...options.values]),
     );
     return rows[0]?.value;
   };
   const ask = async ({ text, values }: Condition): Promise<KeyValue | undefined> => {
-    const rows = await connections.session({ purpose: 'walk' }, (session) =>
+    const rows = await connections.session({ purpose: 'walk', as: 'dive-keys' }, (session) =>
       session.run<{ value: KeyValue | null }>(text, values),
     );
     return rows[0]?.value ?? undefined;
   };
   const estimate = async (where: string, values: readonly KeyValue[]): Promise<number> => {
     const text = `EXPLAIN SELECT COUNT(*) FROM ${fromIndex(index)} WHERE ${where}`;
-    const rows = await connections.session({ purpose: 'walk' }, (session) =>
+    const rows = await connections.session({ purpose: 'walk', as: 'dive-keys' }, (session) =>
       session.run<{ rows: number | string | null }>(text, values),
     );
     return Number(rows[0]?.rows ?? 0);

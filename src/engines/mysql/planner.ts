@@ -42,12 +42,15 @@ export class Planner {
   async #explain(database: string, text: string): Promise<PlannerAnswer> {
     const { dialect } = await this.#connections.server();
     try {
-      return await this.#connections.session({ timeoutMs: this.#timeoutMs }, async (session) => {
-        for (const setting of dialect.planSettings) await session.run(setting);
-        if (database !== '') await session.run(`USE ${quoteIdentifier(database)}`);
-        const rows = await session.run<{ EXPLAIN: string }>(`EXPLAIN FORMAT=JSON ${text}`);
-        return { kind: 'plan', plan: readMysqlPlan(parsed(rows[0]?.EXPLAIN ?? '')) };
-      });
+      return await this.#connections.session(
+        { timeoutMs: this.#timeoutMs, as: 'explain' },
+        async (session) => {
+          for (const setting of dialect.planSettings) await session.run(setting);
+          if (database !== '') await session.run(`USE ${quoteIdentifier(database)}`);
+          const rows = await session.run<{ EXPLAIN: string }>(`EXPLAIN FORMAT=JSON ${text}`);
+          return { kind: 'plan', plan: readMysqlPlan(parsed(rows[0]?.EXPLAIN ?? '')) };
+        },
+      );
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined;
       if (cause === undefined || !leavesSessionUsable(cause)) throw error;

@@ -25,7 +25,7 @@ export async function withProbe<T>(
   if (index.keyName === undefined) return undefined;
   let result: T | undefined;
   await isAllowed(() =>
-    connections.session({ ...options, purpose: 'walk' }, async (session) => {
+    connections.session({ ...options, purpose: 'walk', as: 'probe-key' }, async (session) => {
       const [thread] = await session.query<{ threadId: number }>(threadStatement);
       const count = async () =>
         (await session.query<{ readCount: number }>(readsStatement, [thread?.threadId ?? 0]))[0]?.readCount;

@@ -50,7 +50,9 @@ export class ReplicationReader {
 
   async #statusRows(dialect: Dialect): Promise<readonly Row[] | undefined> {
     try {
-      return await this.#connections.session({}, (session) => session.run<Row>(dialect.replicaStatus));
+      return await this.#connections.session({ as: 'replica-status' }, (session) =>
+        session.run<Row>(dialect.replicaStatus),
+      );
     } catch (error) {
       if (!(error instanceof ForewarmError) || !isDenied(error.cause)) throw error;
       return undefined;

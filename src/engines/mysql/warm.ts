@@ -155,7 +155,7 @@ export class Warmer {
     const { floor } = tree.index;
     const where = rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
     const text = `SELECT ${touching(tree.index)} FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
-    await this.#connections.session({ purpose: 'warm', signal }, (session) =>
+    await this.#connections.session({ purpose: 'warm', signal, as: 'read-keys' }, (session) =>
       session.run(text, where.values),
     );
   }

@@ -2,7 +2,8 @@ import pg from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { EngineOptions } from '../engine.ts';
+import type { EngineOptions, QueryListener } from '../engine.ts';
+import { timed } from '../timed.ts';
 import { extensionsOf, type SqlStatement, withExtensionSchemas } from './sql.ts';
 import { classify, codeOf, isUndefinedObject, leavesSessionUsable } from './sqlstates.ts';
 
@@ -15,6 +16,8 @@ export interface QueryOptions {
   readonly purpose?: Purpose;
   /** Cancels the statement at the server; the query then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** What texts made at run time are called in errors and metrics; one of a few. */
+  readonly as?: string;
 }
 
 /** A connection held for several statements, such as a transaction. */
@@ -71,6 +74,7 @@ class Connections implements PostgresConnections {
   readonly onThisHost: boolean;
   readonly #config: pg.ClientConfig;
   readonly #logger: Logger;
+  readonly #onQuery: QueryListener | undefined;
   readonly #pools = new Map<string, pg.Pool>();
   readonly #extensions = new Map<string, Promise<ReadonlyMap<string, string>>>();
   #closed = false;
@@ -80,6 +84,7 @@ class Connections implements PostgresConnections {
     this.statementTimeoutMs = options.statementTimeoutMs;
     this.#config = parseUrl(options.url);
     this.#logger = options.logger;
+    this.#onQuery = options.onQuery;
     this.onThisHost = /^(\/|localhost$|127\.|::1$)/.test(this.#config.host ?? 'localhost');
     const own = this.#config.database ?? this.#config.user ?? 'postgres';
     this.databases = options.databases.length > 0 ? [...new Set(options.databases)] : [own];
@@ -110,7 +115,7 @@ class Connections implements PostgresConnections {
     };
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      return await work(this.#sessionOn(client, database));
+      return await work(this.#sessionOn(client, database, options.as));
     } catch (error) {
       const cause = error instanceof ForewarmError ? error.cause : undefined;
       broken ||= (cause !== undefined && !leavesSessionUsable(cause)) || inTransaction(client);
@@ -125,7 +130,7 @@ class Connections implements PostgresConnections {
   extensions(database: string): Promise<ReadonlyMap<string, string>> {
     return (
       this.#extensions.get(database) ??
-      this.session(database, {}, (session) => this.#readExtensions(database, session))
+      this.session(database, { as: 'extensions' }, (session) => this.#readExtensions(database, session))
     );
   }
 
@@ -188,7 +193,7 @@ class Connections implements PostgresConnections {
     return pool;
   }
 
-  #sessionOn(client: pg.PoolClient, database: string): Session {
+  #sessionOn(client: pg.PoolClient, database: string, as = 'other'): Session {
     const run = async <T>(text: string, params: readonly unknown[], name: string): Promise<T[]> => {
       try {
         const config: pg.QueryConfig & { queryMode: 'extended' } = {
@@ -196,13 +201,13 @@ class Connections implements PostgresConnections {
           values: [...params],
           queryMode: 'extended',
         };
-        return (await client.query(config)).rows as T[];
+        return (await timed(this.#onQuery, name, () => client.query(config))).rows as T[];
       } catch (error) {
         throw this.#explain(error, database, name);
       }
     };
     const session: Session = {
-      run: (text, params = []) => run(text, params, 'a statement'),
+      run: (text, params = []) => run(text, params, as),
       query: async (statement, params = []) => {
         const text = await this.#resolve(database, statement, session);
         try {
@@ -236,7 +241,7 @@ class Connections implements PostgresConnections {
   async #cancel(client: pg.PoolClient): Promise<void> {
     const pid = (client as unknown as { processID: number | null }).processID;
     if (pid === null || this.#closed) return;
-    await this.session(this.mainDatabase, { purpose: 'cancel' }, (session) =>
+    await this.session(this.mainDatabase, { purpose: 'cancel', as: 'cancel' }, (session) =>
       session.run('SELECT pg_catalog.pg_cancel_backend($1)', [pid]),
     ).catch(() => {});
   }

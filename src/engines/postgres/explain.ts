@@ -43,7 +43,7 @@ export async function explain(
   question: PlanQuestion,
 ): Promise<(PlanAnswer | PlanRefusal)[]> {
   const text = withoutLocking(repairNormalized(question.text));
-  return connections.session(question.database, {}, async (session) => {
+  return connections.session(question.database, { as: 'explain' }, async (session) => {
     const answers: (PlanAnswer | PlanRefusal)[] = [];
     for (const path of question.paths) {
       const context = { session, path, timeoutMs: question.timeoutMs };

@@ -47,7 +47,7 @@ export class Scanner {
     signal: AbortSignal | undefined,
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
-    return this.#connections.session(database, { purpose: 'warm', signal }, async (session) => {
+    return this.#connections.session(database, { purpose: 'warm', signal, as: 'scan' }, async (session) => {
       await session.run('BEGIN READ ONLY');
       for (const setting of [
         'enable_seqscan',

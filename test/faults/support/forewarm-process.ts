@@ -20,18 +20,30 @@ export class AgentProcess {
   readonly #owned: OwnedProcesses;
   readonly #child: OwnedChild;
   readonly #logFile: string;
+  readonly #listen: string;
 
-  private constructor(options: { owned: OwnedProcesses; child: OwnedChild; replica: string; log: string }) {
+  private constructor(options: {
+    owned: OwnedProcesses;
+    child: OwnedChild;
+    replica: string;
+    log: string;
+    listen: string;
+  }) {
     this.replica = options.replica;
     this.#owned = options.owned;
     this.#child = options.child;
     this.#logFile = options.log;
+    this.#listen = options.listen;
   }
 
   /** `config`: the agent's file as an object; JSON is YAML. */
   static async start(
     owned: OwnedProcesses,
-    config: { readonly replica: string; readonly [option: string]: unknown },
+    config: {
+      readonly replica: string;
+      readonly http: { readonly listen: string };
+      readonly [option: string]: unknown;
+    },
   ): Promise<AgentProcess> {
     const dir = owned.folder(`agent-${config.replica}-${Date.now()}`);
     const file = join(dir, 'agent.yaml');
@@ -42,7 +54,7 @@ export class AgentProcess {
       const child = owned.spawn(process.execPath, [...cli, 'agent', '--config', file], {
         stdio: ['ignore', output, output],
       });
-      return new AgentProcess({ owned, child, replica: config.replica, log });
+      return new AgentProcess({ owned, child, replica: config.replica, log, listen: config.http.listen });
     } finally {
       closeSync(output);
     }
@@ -52,9 +64,19 @@ export class AgentProcess {
     return this.#child.child.exitCode === null && this.#child.child.signalCode === null;
   }
 
+  /** What a scrape gets; rejects where it does not listen. */
+  async metrics(): Promise<string> {
+    return await (await fetch(`http://${this.#listen}/metrics`)).text();
+  }
+
+  /** All that it has logged so far. */
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
   /** What it has logged so far; a line that is no JSON is a message at the level of errors. */
   lines(): LogLine[] {
-    return readFileSync(this.#logFile, 'utf8')
+    return this.log()
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => {
