@@ -20,9 +20,10 @@ export class AgentMetrics {
   readonly #vms: ReadonlySet<string>;
   readonly #counts;
 
-  constructor(config: AgentConfig) {
+  /** `instruments`: those of the process, unless it has several agents. */
+  constructor(config: AgentConfig, instruments = Instruments.ofProcess({ replica: config.replica })) {
     this.#vms = new Set(config.vms.map((rule) => rule.vm));
-    const on = Instruments.ofProcess({ replica: config.replica });
+    const on = instruments;
     this.instruments = on;
     this.#counts = {
       ended: on.counter(declared.ended),

@@ -87,14 +87,14 @@ it('moves the application by one command, and no read of it fails', async () => 
   expect(await composition.logs('app1')).not.toMatch(/ [1-9]\d* failed/);
 });
 
-it.each([
+it.each<[string, () => string]>([
   ['NATS', () => 'nats'],
   ['the target', () => there],
   ["the target's agent", () => `${there}-agent`],
   ["the source's agent", () => `${here}-agent`],
   ['the application', () => 'app1'],
   ['the primary', () => 'primary'],
-] as const)('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
+])('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
   onTestFailed(async () => {
     console.error(await composition.run('logs', '--tail', '25', '--no-color'));
   });

@@ -9,8 +9,9 @@ import { run } from '../../src/lab/run.ts';
 import { agentMetrics } from '../../src/metrics/agent-metrics.ts';
 import { poolMetrics } from '../../src/metrics/pool-metrics.ts';
 import { registerPoolMetrics } from '../../src/metrics.ts';
+import { setupSql } from './postgres-engines.ts';
 import { alertsFile, namesExposed, namesIn, seriesValue, watchedExpressions } from './promql.ts';
-import { onPostgres, RealAgents, setupSql } from './real-agents.ts';
+import { onPostgres, RealAgents } from './real-agents.ts';
 import { testServers } from './servers.ts';
 
 /** What real agents and a real pool expose after a real migration, and what alerts and dashboard ask of them. */

@@ -1,10 +1,13 @@
+import { Registry } from 'prom-client';
 import { serveReplica } from '../../agent/agent.ts';
+import { AgentMetrics } from '../../agent/agent-metrics.ts';
 import { connectBroker } from '../../broker/broker.ts';
 import { loadAgentConfig } from '../../config/load.ts';
 import { SimulatedEngine } from '../../lab/simulated-engine.ts';
 import { preciseNowMs } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { retry } from '../../lib/retry.ts';
+import { Instruments } from '../../metrics/instruments.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
 /**
@@ -46,7 +49,8 @@ async function startAgent({
   const broker = await retry(() => connectBroker({ ...config.nats, name: replica, logger }), {
     signal: stop.signal,
   });
-  const served = serveReplica({ config, broker, engine, logger }, stop.signal);
+  const metrics = new AgentMetrics(config, new Instruments(new Registry()));
+  const served = serveReplica({ config, broker, engine, logger, metrics }, stop.signal);
   served.catch((error: unknown) => report({ kind: 'error', message: `${replica}: ${String(error)}` }));
   return async () => {
     await served.catch(() => {});
