@@ -182,7 +182,7 @@ export class SimulatedEngine implements Engine {
     return rangesOf(
       Array.from({ length: workSetRanges }, (_, i) => [
         2 * i * length,
-        Math.min(length, workSetBlocks - i * length),
+        Math.max(0, Math.min(length, workSetBlocks - i * length)),
         3,
       ]),
     );
