@@ -71,7 +71,9 @@ export class Admission {
       .query(restoreStatement, [this.#usualMs], { purpose: 'admit' })
       .catch((error: unknown) => {
         const code = error instanceof ForewarmError ? error.code : 'internal';
-        this.#logger.warn({ code, usualMs: this.#usualMs }, 'innodb_old_blocks_time may still be 0');
+        // A server that is gone begins with its configuration again.
+        const level = code === 'database_unreachable' ? 'debug' : 'warn';
+        this.#logger[level]({ code, usualMs: this.#usualMs }, 'innodb_old_blocks_time may still be 0');
       });
   }
 }
