@@ -77,12 +77,26 @@ export function rivalsSettings(options: SuiteOptions): RivalsSettings {
     pace: { before: 2_000, after: 5_000 },
     ...(quick
       ? {
-          ...{ poolMb: 128, tableMb: 200, neighbourTableMb: 12, fillMs: 3_000, mirrorMs: 2_000, leadMs: 1_000 },
+          ...{
+            poolMb: 128,
+            tableMb: 200,
+            neighbourTableMb: 12,
+            fillMs: 3_000,
+            mirrorMs: 2_000,
+            leadMs: 1_000,
+          },
           ways: names.filter((name) => !notInQuick.has(name)),
           ...{ windowsMs: [1_000, 4_000], agentSettings: { account: { window: '2s' } } },
         }
       : {
-          ...{ poolMb: 512, tableMb: benchTableMb, neighbourTableMb: 48, fillMs: 15_000, mirrorMs: 10_000, leadMs: 3_000 },
+          ...{
+            poolMb: 512,
+            tableMb: benchTableMb,
+            neighbourTableMb: 48,
+            fillMs: 15_000,
+            mirrorMs: 10_000,
+            leadMs: 3_000,
+          },
           ways: names,
           windowsMs: [1_000, 5_000, 10_000, 30_000],
         }),
