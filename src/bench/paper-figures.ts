@@ -1,5 +1,12 @@
 import { median } from '../lab/experiment/run-experiment.ts';
-import { type PaperBench, type PaperCase, type PaperRun, type Pattern, patterns, type Point } from './paper.ts';
+import {
+  type PaperBench,
+  type PaperCase,
+  type PaperRun,
+  type Pattern,
+  type Point,
+  patterns,
+} from './paper.ts';
 import type { Figure } from './suite.ts';
 
 /** The paper's own throughput of a VM, and of the disk where it tells it, in MB/s. */

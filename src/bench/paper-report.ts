@@ -2,8 +2,15 @@ import { databaseKinds } from '../lab/experiment/databases.ts';
 import { type Chart, chartElement } from '../lab/report/charts.ts';
 import { escapeMarkup } from '../lab/report/format.ts';
 import { renderPage, settingsTable } from '../lab/report/page.ts';
-import { type PaperBench, type PaperCase, type PaperRun, type Pattern, patterns, type Point } from './paper.ts';
-import { firstMs, middleOf, type PaperRow, paperOwn, paperRows, meanRate } from './paper-figures.ts';
+import {
+  type PaperBench,
+  type PaperCase,
+  type PaperRun,
+  type Pattern,
+  type Point,
+  patterns,
+} from './paper.ts';
+import { firstMs, meanRate, middleOf, type PaperRow, paperOwn, paperRows } from './paper-figures.ts';
 import { type Column, htmlTable, type RenderTable } from './tables.ts';
 
 const colors = { read: '#e2571e', source: '#8b919c', target: '#3b6fd4' } as const;
@@ -53,8 +60,10 @@ ${settingsTable({
   setting: describe(bench),
   servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
   data: `${settings.dataMb} MB for one VM, as much for six together, each VM a table of its own, primary keys besides`,
-  sequence: 'one connection a VM, the table from its first row to its last, 16 KiB of rows a read with one VM, 8 KiB with six, 10,000 reads a second at most',
-  application: 'four connections a VM, 20 rows by key range, a third of the table, some ranges hotter than others (Zipf 0.7), and updates at the primary',
+  sequence:
+    'one connection a VM, the table from its first row to its last, 16 KiB of rows a read with one VM, 8 KiB with six, 10,000 reads a second at most',
+  application:
+    'four connections a VM, 20 rows by key range, a third of the table, some ranges hotter than others (Zipf 0.7), and updates at the primary',
   seed: settings.seed,
 })}`;
   return renderPage({ title: 'Benchmark: the experiment of the paper, on a database', body, charts });
@@ -62,7 +71,9 @@ ${settingsTable({
 
 function titleOf({ load, vmCount }: PaperCase): string {
   const vms = vmCount === 1 ? 'One VM' : 'Six VMs';
-  return load === 'sequence' ? `${vms}, reading in sequence (the paper's figure ${vmCount === 1 ? 5 : 6})` : `${vms}, reading like an application`;
+  return load === 'sequence'
+    ? `${vms}, reading in sequence (the paper's figure ${vmCount === 1 ? 5 : 6})`
+    : `${vms}, reading like an application`;
 }
 
 function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string): Chart | undefined {
@@ -70,7 +81,10 @@ function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string
   const run = same.findLast((candidate) => candidate.pattern === pattern);
   if (run === undefined) return undefined;
   const { beforeMs, migrationMs, afterMs } = bench.settings;
-  const leadMs = Math.max(beforeMs, ...same.map(({ intentMs = 0 }) => Math.min(longestLeadMs, 1_000 - intentMs)));
+  const leadMs = Math.max(
+    beforeMs,
+    ...same.map(({ intentMs = 0 }) => Math.min(longestLeadMs, 1_000 - intentMs)),
+  );
   const fromMs = -binMs * Math.ceil(leadMs / binMs);
   const binCount = Math.floor((migrationMs + afterMs - fromMs) / binMs);
   const bins = Array.from({ length: binCount }, (_, i) => i * binMs + fromMs);
@@ -80,18 +94,29 @@ function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string
   const own = [{ title: 'switch', at: run.switchedMs[0] / 1_000 }];
   return {
     id,
-    x: { title: 's from the begin of the migration', unit: ' s', values: bins.map((ms) => (ms + binMs / 2) / 1_000) },
+    x: {
+      title: 's from the begin of the migration',
+      unit: ' s',
+      values: bins.map((ms) => (ms + binMs / 2) / 1_000),
+    },
     // The panels of a case are held against each other.
     y: { unit: ' MB/s', most: most * 1.05 },
     height: 210,
     series: [
-      { title: run.vmCount === 1 ? 'read by the VM' : 'read by a VM, on average', color: colors.read, values: series(averageOf(run.read)), strong: true },
+      {
+        title: run.vmCount === 1 ? 'read by the VM' : 'read by a VM, on average',
+        color: colors.read,
+        values: series(averageOf(run.read)),
+        strong: true,
+      },
       { title: "source's disk", color: colors.source, values: series(run.disks.source), dashed: true },
       { title: "target's disk", color: colors.target, values: series(run.disks.target) },
     ],
     bands: [{ from: 0, to: run.switchedMs[1] / 1_000, title: 'migration' }],
     marks: [
-      ...(run.intentMs === undefined ? [] : [{ title: 'intent', at: run.intentMs / 1_000, color: colors.read }]),
+      ...(run.intentMs === undefined
+        ? []
+        : [{ title: 'intent', at: run.intentMs / 1_000, color: colors.read }]),
       ...(run.readyMs === undefined ? [] : [{ title: 'ready', at: run.readyMs / 1_000, color: colors.read }]),
       ...own,
     ],
@@ -109,6 +134,8 @@ function inMb(points: readonly Point[], fromMs: number): number | null {
 }
 
 function describe({ version, settings, device }: PaperBench): string {
-  const disk = device.throttled ? `each replica's disk limited as ${settings.device}` : `disks not limited: ${device.reason}`;
+  const disk = device.throttled
+    ? `each replica's disk limited as ${settings.device}`
+    : `disks not limited: ${device.reason}`;
   return `PostgreSQL ${version}, ${settings.dataMb} MB of data, ${disk}; medians of ${settings.repetitions}.`;
 }

@@ -5,7 +5,8 @@ import type { Suite } from './suite.ts';
 
 export const paperSuite: Suite = {
   name: 'paper',
-  measures: 'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
+  measures:
+    'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
   needs: 'root for limited disks, 5 GB of disk',
   takes: '27 min (--quick 4 min)',
   engines: ['postgres'],

@@ -1,6 +1,8 @@
 import { pairKey } from '../broker/bucket.ts';
-import { arrive } from '../lab/experiment/move.ts';
+import type { AppVm } from '../lab/app-vm.ts';
+import { type LimitedDisk, limitDisk } from '../lab/disk.ts';
 import { settled, type Warmed, warmAhead } from '../lab/experiment/arms.ts';
+import { arrive } from '../lab/experiment/move.ts';
 import { postgresOf } from '../lab/experiment/postgres-database.ts';
 import { RouteFollower } from '../lab/experiment/route-follower.ts';
 import {
@@ -14,13 +16,11 @@ import {
   tableOf,
   type VmLoad,
 } from '../lab/experiment/site.ts';
-import type { AppVm } from '../lab/app-vm.ts';
-import { type LimitedDisk, limitDisk } from '../lab/disk.ts';
 import { until } from '../lab/run.ts';
 import { systemClock } from '../lib/clock.ts';
-import { DiskWatch, type DiskSample } from './disk-watch.ts';
-import type { SuiteLab, SuiteOptions } from './suite.ts';
+import { type DiskSample, DiskWatch } from './disk-watch.ts';
 import { RowWriter } from './row-writer.ts';
+import type { SuiteLab, SuiteOptions } from './suite.ts';
 
 /** As in the paper's figure 4, and one more. */
 export const patterns = {
@@ -174,7 +174,10 @@ async function runOnce(
   const names = vmCount === 1 ? [singleVm] : sixVms;
   await prepareCaches(site, { pattern, names, sourceDisk });
   const stop = new AbortController();
-  const writer = load === 'application' ? await RowWriter.start(primaryOf(site), names.map(tableOf), writesPerSecond) : undefined;
+  const writer =
+    load === 'application'
+      ? await RowWriter.start(primaryOf(site), names.map(tableOf), writesPerSecond)
+      : undefined;
   const started = await Promise.all(names.map((vm) => site.startVm(site.source, loadOf(planned, vm))));
   const disks = new DiskWatch({ source: sourceDisk, target: site.disk });
   try {
@@ -185,15 +188,15 @@ async function runOnce(
     await systemClock.sleep(settings.migrationMs);
     const switched = await Promise.all(
       followers.map((route, i) =>
-        route.through(
-          () => arrive(site, { vm: names[i] ?? '', evidence: warmed?.[i]?.evidence }),
-          { replica: replicas.target },
-        ),
+        route.through(() => arrive(site, { vm: names[i] ?? '', evidence: warmed?.[i]?.evidence }), {
+          replica: replicas.target,
+        }),
       ),
     );
     await systemClock.sleep(settings.afterMs);
     const readBytes = bytesOfRead(planned);
-    const relative = (points: readonly DiskSample[]) => points.map((one) => ({ ...one, atMs: one.atMs - beginMs }));
+    const relative = (points: readonly DiskSample[]) =>
+      points.map((one) => ({ ...one, atMs: one.atMs - beginMs }));
     const switchedMs = switched.map(({ atMs }) => atMs - beginMs);
     const marks = warmed?.flatMap((one) => one.marks) ?? [];
     const markMs = (name: string, pick: (...all: number[]) => number) =>

@@ -35,7 +35,11 @@ function shown(
 }
 
 const titleOf = ({ way, runs, refused }: WaySummary) =>
-  runs.length === 0 ? `${way.title} (not compared)` : refused === 0 ? way.title : `${way.title} (${runs.length} of ${runs.length + refused})`;
+  runs.length === 0
+    ? `${way.title} (not compared)`
+    : refused === 0
+      ? way.title
+      : `${way.title} (${runs.length} of ${runs.length + refused})`;
 
 const warming: readonly Column<WaySummary>[] = [
   { title: 'way', value: titleOf },
@@ -53,7 +57,8 @@ function windowColumns(bench: RivalsBench, window: number): readonly Column<WayS
     {
       title: `${(bench.settings.windowsMs[window] ?? 0) / 1000} s: reads/s`,
       right: true,
-      value: (s) => shown(s, (run) => (stretch(run) === undefined ? undefined : tpsOf(stretch(run)!)), formatCount),
+      value: (s) =>
+        shown(s, (run) => (stretch(run) === undefined ? undefined : tpsOf(stretch(run)!)), formatCount),
     },
     {
       title: 'of control',
@@ -70,14 +75,20 @@ function windowColumns(bench: RivalsBench, window: number): readonly Column<WayS
 
 function afterwards(bench: RivalsBench): readonly Column<WaySummary>[] {
   return [
-    { title: 'read after', right: true, value: (s) => shown(s, (run) => run.readAfterBytes, formatMegabytes) },
+    {
+      title: 'read after',
+      right: true,
+      value: (s) => shown(s, (run) => run.readAfterBytes, formatMegabytes),
+    },
     {
       title: `to ${recoveredShare * 100} %`,
       right: true,
       value: (s) => {
         if (s.runs.length === 0) return none;
         const found = middle(s.runs.map((run) => recoveryMs(bench, run)));
-        return found === undefined ? `> ${(bench.settings.windowsMs.at(-1) ?? 0) / 1000 - 1} s` : formatSeconds(found);
+        return found === undefined
+          ? `> ${(bench.settings.windowsMs.at(-1) ?? 0) / 1000 - 1} s`
+          : formatSeconds(found);
       },
     },
   ];

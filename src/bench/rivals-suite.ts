@@ -5,7 +5,8 @@ import type { Suite } from './suite.ts';
 
 export const rivalsSuite: Suite = {
   name: 'rivals',
-  measures: 'every known way of warming a replica before a VM moves there, against Forewarm and against always warm',
+  measures:
+    'every known way of warming a replica before a VM moves there, against Forewarm and against always warm',
   needs: 'root for a limited disk, 6 GB of disk',
   takes: '27 min (--quick 3 min)',
   engines: ['postgres'],

@@ -26,6 +26,9 @@ export interface RivalsSettings extends Omit<SiteOptions, 'owned' | 'onStage'> {
   readonly repetitions: number;
   readonly fillMs: number;
   readonly mirrorMs: number;
+  readonly leadMs: number;
+  /** Names of the ways, the control not among them. */
+  readonly ways: readonly string[];
   /** Stretches of time from the switch on; in the last one is told which blocks were touched. */
   readonly windowsMs: readonly number[];
 }
@@ -62,26 +65,43 @@ export interface RivalsBench {
   readonly floorMs: number;
 }
 
+/** Least to be learned from. */
+const notInQuick: ReadonlySet<string> = new Set(['sleep', 'select', 'mirror-1']);
+
 export function rivalsSettings(options: SuiteOptions): RivalsSettings {
   const { device, seed, quick, repetitions } = options;
+  const names = ways.map(({ name }) => name);
   return {
     ...{ engine: 'postgres', device, seed, clientCount: 8, repetitions, agentLogLevel: 'debug' },
     // Wanted, not as fast as it goes: what is not done of it is what the application lacks.
     pace: { before: 2_000, after: 5_000 },
     ...(quick
       ? {
-          ...{ poolMb: 128, tableMb: 200, neighbourTableMb: 12, fillMs: 3_000, mirrorMs: 2_000 },
+          ...{
+            poolMb: 128,
+            tableMb: 200,
+            neighbourTableMb: 12,
+            fillMs: 3_000,
+            mirrorMs: 2_000,
+            leadMs: 1_000,
+          },
+          ways: names.filter((name) => !notInQuick.has(name)),
           ...{ windowsMs: [1_000, 4_000], agentSettings: { account: { window: '2s' } } },
         }
       : {
-          ...{ poolMb: 512, tableMb: benchTableMb, neighbourTableMb: 48, fillMs: 15_000, mirrorMs: 10_000 },
+          ...{
+            poolMb: 512,
+            tableMb: benchTableMb,
+            neighbourTableMb: 48,
+            fillMs: 15_000,
+            mirrorMs: 10_000,
+            leadMs: 3_000,
+          },
+          ways: names,
           windowsMs: [1_000, 5_000, 10_000, 30_000],
         }),
   };
 }
-
-/** In the order of one repetition. */
-const oneRepetition: readonly Way[] = [control, ...ways];
 
 export function rivalsStages(options: SuiteOptions): readonly Stage[] {
   const settings = rivalsSettings(options);
@@ -96,15 +116,16 @@ function armStages(settings: RivalsSettings): readonly Stage[] {
   return orderOf(settings).map(({ way, repetition }) => armStage(settings, way, repetition));
 }
 
-function armStage({ windowsMs, repetitions }: RivalsSettings, way: Way, repetition: number): Stage {
+function armStage({ windowsMs, repetitions, leadMs }: RivalsSettings, way: Way, repetition: number): Stage {
   return {
     text: `${way.title} (${Math.min(repetition, repetitions)} of ${repetitions})`,
-    expectedMs: 8_500 + way.expectedMs + (windowsMs.at(-1) ?? 0),
+    expectedMs: 5_500 + leadMs + way.expectedMs + (windowsMs.at(-1) ?? 0),
   };
 }
 
 /** Each repetition begins with the control, and one more stands at the end. */
-function orderOf({ repetitions }: Pick<RivalsSettings, 'repetitions'>) {
+function orderOf({ repetitions, ways: names }: Pick<RivalsSettings, 'repetitions' | 'ways'>) {
+  const oneRepetition = [control, ...ways.filter(({ name }) => names.includes(name))];
   const all = Array.from({ length: repetitions }, (_, i) =>
     oneRepetition.map((way) => ({ way, repetition: i + 1 })),
   ).flat();
@@ -163,6 +184,7 @@ async function goOneWay(
     target: way.control === true ? 'warm' : 'cold',
     warm: () => watch(site, async () => way.warm?.({ site, mirrorMs: settings.mirrorMs, forewarmMs })),
     windowsMs: settings.windowsMs,
+    leadMs: settings.leadMs,
   });
   const { warming, stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks } = move;
   const record = warming?.evidence?.record;

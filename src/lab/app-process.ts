@@ -8,7 +8,8 @@ import type { AppCommand, AppConfig, AppReport } from './app-messages.ts';
 const config = JSON.parse(process.argv[2] ?? '{}') as AppConfig;
 
 function report(message: AppReport): void {
-  if (process.send !== undefined && process.connected) process.send(message);
+  // A parent that has gone meanwhile is no error: `disconnect` ends the load.
+  if (process.send !== undefined && process.connected) process.send(message, undefined, undefined, () => {});
   else process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 

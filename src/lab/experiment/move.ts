@@ -6,8 +6,8 @@ import type { Mark, MigrationEvidence } from './result.ts';
 import type { Switched } from './route-follower.ts';
 import { replicas, type Site, tableOf, vms } from './site.ts';
 
-/** What is looked at before the switch. */
-const leadMs = 3_000;
+/** What is looked at before the switch, where nothing else is said. */
+const usualLeadMs = 3_000;
 
 /** What was done at the target before the move. */
 export interface Warming {
@@ -27,6 +27,8 @@ export interface MoveOptions<W extends Warming> {
   readonly warm?: (site: Site) => Promise<W>;
   /** Stretches of time from the switch on, rising, in milliseconds. */
   readonly windowsMs: readonly number[];
+  /** The VM reads at its source before anything is done; default 3 s. */
+  readonly leadMs?: number;
 }
 
 /** A VM's move as it happened. */
@@ -49,7 +51,7 @@ export interface Move<W extends Warming> {
 
 /** Moves the VM once, after whatever `warm` does at the target, and measures what becomes of its reads. */
 export async function runMove<W extends Warming>(site: Site, options: MoveOptions<W>): Promise<Move<W>> {
-  const { windowsMs, target, warm } = options;
+  const { windowsMs, target, warm, leadMs = usualLeadMs } = options;
   if (target === 'warm') await warmByLoad(site);
   await goHome(site);
   const osResidentBytes = target === 'warm' ? undefined : await site.coolTarget();

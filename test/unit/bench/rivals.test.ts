@@ -11,7 +11,10 @@ const settings = rivalsSettings({
 const steady: Drift = { tps: 0.01, p50: 0.01, comparable: true };
 const adrift: Drift = { tps: 0.5, p50: 0.01, comparable: false };
 
-function run(way: string, by: { repetition: number; tps: number; readyMs?: number; drift?: Drift }): RivalRun {
+function run(
+  way: string,
+  by: { repetition: number; tps: number; readyMs?: number; drift?: Drift },
+): RivalRun {
   const { repetition, tps, readyMs, drift = steady } = by;
   const stretch = (durationMs: number) => ({
     ...{ atMs: 0, durationMs, transactions: (tps * durationMs) / 1_000, failed: 0 },
@@ -49,9 +52,9 @@ describe('rivals', () => {
     expect(byWay.get('whole-table')).toMatchObject({ refused: 1, runs: [] });
     const figures = rivalFigures(bench);
     expect(figures.some(({ of }) => of === 'whole-table')).toBe(false);
-    expect(figures.find(({ of, name }) => of === 'forewarm-blocks' && name === 'time to ready')?.values).toEqual(
-      [1_000, 2_000],
-    );
+    expect(
+      figures.find(({ of, name }) => of === 'forewarm-blocks' && name === 'time to ready')?.values,
+    ).toEqual([1_000, 2_000]);
     expect(rivalsText(bench, renderTable)).toContain('2 runs are not compared');
     expect(rivalsText(bench, renderTable)).toContain('pg_prewarm, whole (not compared)');
   });
