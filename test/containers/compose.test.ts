@@ -18,7 +18,7 @@ const composition = new Composition(
   process.env['GRAFANA_IMAGE'] === 'none' ? services : [...services, 'grafana'],
 );
 /** Where app1 reads now, and where it may go. */
-let [here, there] = ['db1', 'db2'];
+let [here, there]: [string, string] = ['db1', 'db2'];
 
 beforeAll(async () => {
   await composition.build();
@@ -87,14 +87,16 @@ it('moves the application by one command, and no read of it fails', async () => 
   expect(await composition.logs('app1')).not.toMatch(/ [1-9]\d* failed/);
 });
 
-it.each([
+const victims: readonly (readonly [what: string, service: () => string])[] = [
   ['NATS', () => 'nats'],
   ['the target', () => there],
   ["the target's agent", () => `${there}-agent`],
   ["the source's agent", () => `${here}-agent`],
   ['the application', () => 'app1'],
   ['the primary', () => 'primary'],
-] as const)('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
+];
+
+it.each(victims)('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
   onTestFailed(async () => {
     console.error(await composition.run('logs', '--tail', '25', '--no-color'));
   });
