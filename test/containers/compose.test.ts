@@ -96,18 +96,21 @@ const victims: readonly (readonly [what: string, service: () => string])[] = [
   ['the primary', () => 'primary'],
 ];
 
-it.each(victims)('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
-  onTestFailed(async () => {
-    console.error(await composition.run('logs', '--tail', '25', '--no-color'));
-  });
-  // While nobody says that it has arrived, the migration is under way.
-  await composition.run('kill', 'hypervisor');
-  const since = new Date();
-  expect(await migrate(`killed-${what.replaceAll(/\W/g, '-')}`)).toContain('ready');
-  await composition.run('kill', victim());
-  await composition.up();
-  await switched(since);
-});
+it.each(victims)(
+  'goes on after %s was killed in the middle of a migration and brought up again',
+  async (what, victim) => {
+    onTestFailed(async () => {
+      console.error(await composition.run('logs', '--tail', '25', '--no-color'));
+    });
+    // While nobody says that it has arrived, the migration is under way.
+    await composition.run('kill', 'hypervisor');
+    const since = new Date();
+    expect(await migrate(`killed-${what.replaceAll(/\W/g, '-')}`)).toContain('ready');
+    await composition.run('kill', victim());
+    await composition.up();
+    await switched(since);
+  },
+);
 
 it('drains when it is stopped', async () => {
   await composition.run('stop', 'db2-agent');

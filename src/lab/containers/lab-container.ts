@@ -122,6 +122,8 @@ export class LabContainer {
   #failure(what: string, cause?: unknown): ForewarmError {
     const { alias, image } = this.#options;
     const tail = this.#log.trim().split('\n').slice(-20).join('\n') || 'it wrote nothing';
-    return new ForewarmError('lab_unavailable', `the container ${alias} of ${image} ${what}: ${tail}`, { cause });
+    return new ForewarmError('lab_unavailable', `the container ${alias} of ${image} ${what}: ${tail}`, {
+      cause,
+    });
   }
 }
