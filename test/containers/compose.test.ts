@@ -18,7 +18,7 @@ const composition = new Composition(
   process.env['GRAFANA_IMAGE'] === 'none' ? services : [...services, 'grafana'],
 );
 /** Where app1 reads now, and where it may go. */
-let [here, there] = ['db1', 'db2'];
+let [here, there]: [string, string] = ['db1', 'db2'];
 
 beforeAll(async () => {
   await composition.build();
@@ -87,25 +87,30 @@ it('moves the application by one command, and no read of it fails', async () => 
   expect(await composition.logs('app1')).not.toMatch(/ [1-9]\d* failed/);
 });
 
-it.each<[string, () => string]>([
+const victims: readonly (readonly [what: string, service: () => string])[] = [
   ['NATS', () => 'nats'],
   ['the target', () => there],
   ["the target's agent", () => `${there}-agent`],
   ["the source's agent", () => `${here}-agent`],
   ['the application', () => 'app1'],
   ['the primary', () => 'primary'],
-])('goes on after %s was killed in the middle of a migration and brought up again', async (what, victim) => {
-  onTestFailed(async () => {
-    console.error(await composition.run('logs', '--tail', '25', '--no-color'));
-  });
-  // While nobody says that it has arrived, the migration is under way.
-  await composition.run('kill', 'hypervisor');
-  const since = new Date();
-  expect(await migrate(`killed-${what.replaceAll(/\W/g, '-')}`)).toContain('ready');
-  await composition.run('kill', victim());
-  await composition.up();
-  await switched(since);
-});
+];
+
+it.each(victims)(
+  'goes on after %s was killed in the middle of a migration and brought up again',
+  async (what, victim) => {
+    onTestFailed(async () => {
+      console.error(await composition.run('logs', '--tail', '25', '--no-color'));
+    });
+    // While nobody says that it has arrived, the migration is under way.
+    await composition.run('kill', 'hypervisor');
+    const since = new Date();
+    expect(await migrate(`killed-${what.replaceAll(/\W/g, '-')}`)).toContain('ready');
+    await composition.run('kill', victim());
+    await composition.up();
+    await switched(since);
+  },
+);
 
 it('drains when it is stopped', async () => {
   await composition.run('stop', 'db2-agent');
