@@ -1,4 +1,4 @@
-import { paperStages, runPaper } from './paper.ts';
+import { paperSettings, paperStages, runPaper } from './paper.ts';
 import { paperFigures } from './paper-figures.ts';
 import { paperReport, paperText } from './paper-report.ts';
 import type { Suite } from './suite.ts';
@@ -14,7 +14,7 @@ export const paperSuite: Suite = {
   repetitions: 3,
   stages: paperStages,
   async run(options, lab) {
-    const bench = await runPaper(options, lab);
+    const bench = await runPaper(paperSettings(options), lab);
     const { settings, version, ...seen } = bench;
     return {
       ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },

@@ -140,8 +140,7 @@ function runStage(settings: PaperSettings, { load, vmCount, pattern }: Planned):
   };
 }
 
-export async function runPaper(options: SuiteOptions, lab: SuiteLab): Promise<PaperBench> {
-  const settings = paperSettings(options);
+export async function runPaper(settings: PaperSettings, lab: SuiteLab): Promise<PaperBench> {
   const { owned, onStage } = lab;
   const site = await Site.start({ ...settings, owned, onStage });
   try {
