@@ -136,7 +136,7 @@ function runStage(settings: PaperSettings, { load, vmCount, pattern }: Planned):
   const { beforeMs, migrationMs, afterMs } = settings;
   return {
     text: `(${pattern}) ${patterns[pattern]}: ${vmCount} ${vmCount === 1 ? 'VM' : 'VMs'}, ${load}`,
-    expectedMs: beforeMs + migrationMs + afterMs + (pattern === 'd' ? 16_000 : 9_000),
+    expectedMs: beforeMs + migrationMs + afterMs + (pattern === 'd' ? 22_000 : 16_000),
   };
 }
 
