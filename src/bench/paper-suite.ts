@@ -1,4 +1,4 @@
-import { paperStages, runPaper } from './paper.ts';
+import { paperSettings, paperStages, runPaper } from './paper.ts';
 import { paperFigures } from './paper-figures.ts';
 import { paperReport, paperText } from './paper-report.ts';
 import type { Suite } from './suite.ts';
@@ -8,13 +8,13 @@ export const paperSuite: Suite = {
   measures:
     'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
   needs: 'root for limited disks, 5 GB of disk',
-  takes: '27 min (--quick 4 min)',
+  takes: '34 min (--quick 6 min)',
   engines: ['postgres'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
   stages: paperStages,
   async run(options, lab) {
-    const bench = await runPaper(options, lab);
+    const bench = await runPaper(paperSettings(options), lab);
     const { settings, version, ...seen } = bench;
     return {
       ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },

@@ -119,7 +119,7 @@ function armStages(settings: RivalsSettings): readonly Stage[] {
 function armStage({ windowsMs, repetitions, leadMs }: RivalsSettings, way: Way, repetition: number): Stage {
   return {
     text: `${way.title} (${Math.min(repetition, repetitions)} of ${repetitions})`,
-    expectedMs: 5_500 + leadMs + way.expectedMs + (windowsMs.at(-1) ?? 0),
+    expectedMs: 15_000 + leadMs + way.expectedMs + (windowsMs.at(-1) ?? 0),
   };
 }
 
