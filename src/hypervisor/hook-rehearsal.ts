@@ -24,15 +24,8 @@ logFile: /dev/null
  */
 export async function rehearse(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'forewarm-rehearsal-'));
-<<<<<<< HEAD
-  const nobody = JSON.stringify({
-    type: 'none',
-    error: { code: 404, err_code: 10_037, description: 'no message found' },
-  });
-=======
   const error = { code: 404, err_code: 10_037, description: 'no message found' };
   const nobody = JSON.stringify({ type: 'none', error });
->>>>>>> b-ends
   const nats = createServer((socket) => {
     socket.on('error', () => {});
     socket.write('INFO {"server_id":"rehearsal","headers":true,"max_payload":1048576}\r\nPING\r\n');
