@@ -342,7 +342,7 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     try {
       await expect.poll(setting, { timeout: 5_000 }).toBe(0);
       const [caller] = await db2.query<{ id: number }>(
-        "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = 'forewarm' AND COMMAND = 'Query'",
+        "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'",
       );
       await db2.query('KILL ?', [caller?.id]);
       await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
