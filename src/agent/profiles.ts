@@ -19,6 +19,8 @@ export interface VmCounters {
 const fastSampleMs = 20;
 /** So many readings of the statistics without a read, and the VM counts as gone. */
 const recentReadings = 3;
+/** After so many readings a profile is published although it says the same. */
+const readingsToRenewal = 6;
 
 /**
  * Watches who touches what: samples often, reads the statistics rarely, ages what it learned into one
@@ -75,12 +77,13 @@ export class Profiles implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     await this.#restore();
+    const renewalMs = readingsToRenewal * this.#config.observe.collectMs;
     let collectAtMs = systemClock.monotonicMs();
     while (!signal.aborted) {
       await this.#guarded('sample', () => this.#engine.observer.sample());
       if (systemClock.monotonicMs() >= collectAtMs) {
         await this.collect();
-        await this.#publish(isNews);
+        await this.#publish((published, now) => isNews(published, now, renewalMs));
         collectAtMs = systemClock.monotonicMs() + this.#config.observe.collectMs;
       }
       await systemClock.sleep(this.#config.observe.intervalMs, signal);

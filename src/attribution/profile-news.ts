@@ -1,16 +1,15 @@
 import type { Profile } from '../messages/profile.ts';
 import { nameKey } from './relation-name.ts';
 
-/** A profile that says the same is published again after so long, for its time is told to people. */
-export const renewalMs = 60_000;
 /** Part of a VM's accesses that must have moved elsewhere for a profile to be worth publishing at once. */
 const movedShare = 0.02;
 
 /**
  * Whether a profile says something that the published one does not. Most windows say what the ones before said,
- * and thousands of VMs would otherwise fill NATS with it.
+ * and thousands of VMs would otherwise fill NATS with it. One that says the same is news after `renewalMs`, for its
+ * time is told to people.
  */
-export function isNews(published: Profile | undefined, now: Profile): boolean {
+export function isNews(published: Profile | undefined, now: Profile, renewalMs: number): boolean {
   if (published === undefined) return true;
   const age = Date.parse(now.at) - Date.parse(published.at);
   if (age === 0) return false;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isNews, renewalMs } from '../../../src/attribution/profile-news.ts';
+import { isNews } from '../../../src/attribution/profile-news.ts';
 import type { Profile } from '../../../src/messages/profile.ts';
 
 function profile(shares: Readonly<Record<string, number>>, atMs = 0, unexplained = 0): Profile {
@@ -17,6 +17,7 @@ function profile(shares: Readonly<Record<string, number>>, atMs = 0, unexplained
   };
 }
 
+const renewalMs = 60_000;
 const before = profile({ a: 0.6, b: 0.4 });
 
 describe('news of a profile', () => {
@@ -32,7 +33,7 @@ describe('news of a profile', () => {
     ['a relation that is gone', before, profile({ a: 1 }, 10_000), true],
     ['a part that nothing explains any more', before, profile({ a: 0.6, b: 0.4 }, 10_000, 0.1), true],
   ])('%s', (_, published, now, news) => {
-    expect(isNews(published, now)).toBe(news);
+    expect(isNews(published, now, renewalMs)).toBe(news);
   });
 
   it('is told once of shares that creep', () => {
@@ -40,7 +41,7 @@ describe('news of a profile', () => {
     let told = 0;
     for (let step = 1; step <= 10; step++) {
       const now = profile({ a: 0.6 - step * 0.005, b: 0.4 + step * 0.005 }, step * 1_000);
-      if (!isNews(published, now)) continue;
+      if (!isNews(published, now, renewalMs)) continue;
       published = now;
       told += 1;
     }
