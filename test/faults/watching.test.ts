@@ -86,7 +86,7 @@ describe('the metrics of an agent', () => {
     seriesValue(await world.agent('db2').metrics(), name, labels);
 
   it('are answered while the database is silent, and say so', async () => {
-    expect(await value('forewarm_database_up')).toBe(1);
+    await eventually('it to be up', async () => (await value('forewarm_database_up')) === 1);
     world.databaseProxy.silence();
     // Each answer comes while every question to the database hangs.
     await eventually('it to be told', async () => (await value('forewarm_database_up')) === 0);

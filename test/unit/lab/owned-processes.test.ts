@@ -45,8 +45,8 @@ describe.concurrent('what a lab has started is gone after', () => {
 
   test.each(['SIGKILL', 'SIGTERM', 'SIGHUP'] as const)('%s to the process', async (signal) => {
     const holder = await startHolder('wait');
-    expect(holder.family.length).toBeGreaterThanOrEqual(3);
-    expect(holder.family.filter(isRunning)).toEqual(holder.family);
+    // A helper of the loader may have ended by itself since it was listed.
+    expect(holder.family.filter(isRunning).length).toBeGreaterThanOrEqual(3);
     const ended = once(holder.process, 'exit');
     holder.process.kill(signal);
     await expectGone(holder);
