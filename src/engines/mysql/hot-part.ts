@@ -30,7 +30,7 @@ const mostJoined = 0.6;
  * On either side of what was found, for places are estimates: a part of the index and pages, the fewer of which an
  * estimate has seen the less it is worth; at most a part of the stretch itself.
  */
-const margin = { ofIndex: 0.005, pages: 12, ofLong: 0.4, ofShort: 0.1 };
+const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1 };
 /** Part of an index from which on a stretch is long: a shorter one may be a few pages by themselves. */
 const longStretch = 0.02;
 

@@ -30,8 +30,6 @@ interface Stretch {
   /** Its greatest value, for interpolation alone. */
   readonly towards: KeyValue;
   readonly rows: number;
-  /** How much denser than its neighbours', at most, its keys are, or theirs than its: 0 is equally dense, 1 twice. */
-  readonly bend: number;
 }
 
 /** A stretch with its places, as parts of the whole index. */
@@ -45,14 +43,8 @@ const maxDescents = 12;
  * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
  * enough are all estimated alike: of the division none is longer than this part of the table.
  */
-const longest = 0.22;
-/** Stretches of equal keys at first, each of which is short enough where the keys lie evenly. */
-const firstParts = 5;
+const longest = 0.2;
 const maxDivisions = 64;
-/** Up to this bend of its keys a stretch need not be shorter than the longest. */
-const straight = 0.25;
-/** By so much of its width and bend a place within a stretch may be off where it is interpolated alone. */
-const offOfBend = 1 / 8;
 
 /** A value that may stand in the column after `prefix`. */
 export interface Guess {
@@ -106,8 +98,11 @@ export class KeySpace {
   async guessAt(place: number, clear = 0): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);
     if (node === undefined) return undefined;
-    const { from, to } = node;
-    return guessIn(node, Math.max(place, Math.min(from + clear, (from + to) / 2)), this.#types);
+    const { prefix, low, towards, from, to } = node;
+    const beside = Math.max(place, Math.min(from + clear, (from + to) / 2));
+    const at = Math.min(1, Math.max(0, (beside - from) / (to - from)));
+    const value = interpolate(this.#types[prefix.length]!, low, towards, at);
+    return value === undefined ? undefined : { prefix, value };
   }
 
   #known(): Promise<readonly Node[]> {
@@ -126,9 +121,6 @@ export class KeySpace {
     let best = { key: keyOf(node), off: Math.abs(place - node.from) };
     for (let descent = 0; descent < maxDescents && best.off > tolerance; descent++) {
       const width = node.to - node.from;
-      const interpolated =
-        width * node.bend * offOfBend <= tolerance ? guessIn(node, place, this.#types) : undefined;
-      if (interpolated !== undefined) return [...interpolated.prefix, interpolated.value];
       const wanted = Math.min(0.98, Math.max(0.02, (place - node.from) / width));
       // Interpolation alone closes in from one side where keys are skewed.
       const parts = await this.#cut(node, descent % 3 === 2 ? 0.5 : wanted);
@@ -147,11 +139,10 @@ export class KeySpace {
   async #divide(): Promise<readonly Node[]> {
     const all = await this.#dives.allRows();
     const whole = await this.#under([], all);
-    let stretches = whole === undefined ? [] : await this.#split(whole);
+    let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
     const finished = new Set<Stretch>();
-    const isLong = ({ rows, bend }: Stretch) => rows > all * (bend > straight ? this.#finest : longest * 2);
     for (let division = 0; division < maxDivisions; division++) {
-      const long = stretches.find((one) => !finished.has(one) && isLong(one));
+      const long = stretches.find((one) => !finished.has(one) && one.rows > all * this.#finest);
       if (long === undefined) break;
       const parts = await this.#cut(long, 0.5);
       if (parts === undefined) finished.add(long);
@@ -165,45 +156,22 @@ export class KeySpace {
     const low = await this.#dives.least(prefix);
     const towards = await this.#dives.greatest(prefix);
     if (low === undefined || towards === undefined) return undefined;
-    return { prefix, low, high: undefined, towards, rows, bend: Number.POSITIVE_INFINITY };
-  }
-
-  /** In parts of equal keys; as it is where its keys cannot be divided so. */
-  async #split(stretch: Stretch): Promise<readonly Stretch[]> {
-    const { prefix, low, high, towards } = stretch;
-    const cuts = [low];
-    for (let part = 1; part < firstParts; part++) {
-      const guess = interpolate(this.#types[prefix.length]!, low, towards, part / firstParts);
-      const cut =
-        guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
-      if (cut === undefined || isEnd(cut, high) || cuts.some((other) => same(other, cut))) return [stretch];
-      cuts.push(cut);
-    }
-    const parts: Stretch[] = [];
-    for (const [part, from] of cuts.entries()) {
-      const to = cuts[part + 1] ?? high;
-      const last = part + 1 < cuts.length ? await this.#dives.greatest(prefix, to) : towards;
-      const rows = await this.#dives.rows(prefix, from, to);
-      parts.push({ ...stretch, low: from, high: to, towards: last ?? from, rows });
-    }
-    return parts.map((part, at) => {
-      const beside = [parts[at - 1], parts[at + 1]].filter((other) => other !== undefined);
-      return { ...part, bend: Math.max(...beside.map((other) => bendOf(part.rows, other.rows))) };
-    });
+    return { prefix, low, high: undefined, towards, rows };
   }
 
   /** The stretch cut at `at` of its keys, or seen by its next column; undefined where it cannot be divided further. */
   async #cut(stretch: Stretch, at: number): Promise<readonly Stretch[] | undefined> {
     const { prefix, low, high, towards } = stretch;
     const guess = interpolate(this.#types[prefix.length]!, low, towards, at);
-    const found =
+    let cut =
       guess === undefined ? undefined : await this.#dives.least(prefix, { value: guess, exclusive: false });
-    const guessed = found !== undefined && !same(found, low) && !isEnd(found, high);
-    const cut = guessed ? found : await this.#dives.least(prefix, { value: low, exclusive: true });
-    // One value alone: the next column tells its rows apart.
-    if (cut === undefined || isEnd(cut, high)) {
-      const under = await this.#under([...prefix, low], stretch.rows);
-      return under && [under];
+    if (cut === undefined || same(cut, low) || isEnd(cut, high)) {
+      cut = await this.#dives.least(prefix, { value: low, exclusive: true });
+      // One value alone: the next column tells its rows apart.
+      if (cut === undefined || isEnd(cut, high)) {
+        const under = await this.#under([...prefix, low], stretch.rows);
+        return under && [under];
+      }
     }
     // The last entry before the cut may lie far from it: guesses between the two would all find the cut.
     const [last, before, after] = await Promise.all([
@@ -211,23 +179,11 @@ export class KeySpace {
       this.#dives.rows(prefix, low, cut),
       this.#dives.rows(prefix, cut, high),
     ]);
-    const bend = guessed ? bendOf(before / at, after / (1 - at)) : Number.POSITIVE_INFINITY;
     return [
-      { ...stretch, high: cut, towards: last ?? low, rows: before, bend },
-      { ...stretch, low: cut, rows: after, bend },
+      { ...stretch, high: cut, towards: last ?? low, rows: before },
+      { ...stretch, low: cut, rows: after },
     ];
   }
-}
-
-/** Of two stretches that have so many rows for equal parts of the keys. */
-const bendOf = (one: number, other: number): number =>
-  one > 0 && other > 0 ? Math.max(one, other) / Math.min(one, other) - 1 : Number.POSITIVE_INFINITY;
-
-function guessIn(node: Node, place: number, types: readonly ValueType[]): Guess | undefined {
-  const { prefix, low, towards, from, to } = node;
-  const at = Math.min(1, Math.max(0, (place - from) / (to - from)));
-  const value = interpolate(types[prefix.length]!, low, towards, at);
-  return value === undefined ? undefined : { prefix, value };
 }
 
 const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>

@@ -21,8 +21,6 @@ export interface SurveyOptions {
   /** Undefined where no key can be asked for. */
   readonly ask: (place: number) => Promise<boolean | undefined>;
   readonly isOver: () => boolean;
-  /** Width below which no stretch is divided further. */
-  readonly finest: number;
   /** 0 to 1: two surveys must not ask for the same keys, since asking brings their pages. */
   readonly random: () => number;
 }
@@ -38,27 +36,23 @@ const fewest = 32;
 
 /**
  * Which stretches of an index the pool holds, by asking for one key in each; those next to one that differs are
- * asked again in quarters, beside long runs first, and those of the quarters again as long as questions are left.
- * Empty where too few could be asked.
+ * asked again in quarters, beside long runs first. Empty where too few could be asked.
  */
 export async function survey(options: SurveyOptions): Promise<readonly Cell[]> {
   const first = divided(options.region, options.cells);
   let left = options.questions - (await askAll(inSpread(first), options.questions, options));
-  let known = answered(first);
+  const known = answered(first);
   if (known.length < Math.min(fewest, first.length / 2)) return [];
-  for (let found = true; found; ) {
-    const fine = new Map<Asked, readonly Asked[]>();
-    for (const cell of edges(known)) {
-      if (left < parts || options.isOver()) break;
-      if (cell.to - cell.from < options.finest * parts) continue;
-      const quarters = divided([cell], parts);
-      left -= await askAll(quarters, left, options);
-      if (quarters.every((quarter) => quarter.resident !== undefined)) fine.set(cell, quarters);
-    }
-    found = fine.size > 0;
-    known = known.flatMap((cell) => fine.get(cell) ?? [cell]);
+  const fine = new Map<Asked, readonly Asked[]>();
+  for (const cell of edges(known)) {
+    if (left < parts || options.isOver()) break;
+    const quarters = divided([cell], parts);
+    left -= await askAll(quarters, left, options);
+    if (quarters.every((quarter) => quarter.resident !== undefined)) fine.set(cell, quarters);
   }
-  return known.map(({ from, to, resident }) => ({ from, to, resident: resident === true }));
+  return known
+    .flatMap((cell) => fine.get(cell) ?? [cell])
+    .map(({ from, to, resident }) => ({ from, to, resident: resident === true }));
 }
 
 async function askAll(cells: readonly Asked[], most: number, options: SurveyOptions): Promise<number> {

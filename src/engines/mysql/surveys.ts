@@ -13,8 +13,6 @@ const questions = 384;
 /** Each question may bring a page: of a small index at most this part is asked for. */
 const askedPart = 0.25;
 const fewest = 8;
-/** Of narrower stretches a page that was asked for already would be taken for one that was held. */
-const pagesOfFinest = 6;
 /** Pages behind a cut of the index's division that the server read for its estimates. */
 const pagesOfCut = 24;
 
@@ -81,7 +79,6 @@ export class Surveys {
           region,
           cells: Math.min(cells, Math.ceil(most / 2)),
           questions: most,
-          finest: pagesOfFinest / index.pages,
           ask: async (place) => {
             const guess = await space.guessAt(place, pagesOfCut / index.pages);
             return guess === undefined ? undefined : probe(guess);

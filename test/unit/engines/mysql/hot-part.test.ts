@@ -35,7 +35,6 @@ async function surveyOf(
       asked++;
       return blockCount(intersect(held, singleRange(Math.floor(place * size), 1, 1))) > 0;
     },
-    finest: 6 / size,
     isOver: () => options.over?.(asked) ?? false,
     random: randomFrom(seed),
   });
