@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import type { Intent } from '../../src/messages/intent.ts';
 import type { MigrationRecord } from '../../src/messages/record.ts';
 import type { MigrationState } from '../../src/messages/states.ts';
+import { testConfig } from './test-config.ts';
 
 /** Engine and connection string of a replica's server. */
 type DatabaseOf = (replica: string) => Pick<AgentConfig['database'], 'engine' | 'url'>;
@@ -57,21 +58,12 @@ export class RealAgents {
   async start(replica: string, vms: AgentConfig['vms'], changes: Partial<AgentConfig> = {}): Promise<void> {
     const nats = { url: this.#url, prefix: this.#prefix, timeoutMs: 5_000 };
     const config = {
+      ...testConfig,
       replica,
       nats,
       database: { databases: ['app'], statementTimeoutMs: 10_000, ...this.#databaseOf(replica) },
       vms,
-      http: { listen: { host: '127.0.0.1', port: 0 } },
-      log: { level: 'silent' },
       observe: { intervalMs: 50, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
-      warm: {
-        goal: 0.95,
-        maxPoolFraction: 0.8,
-        osCacheFraction: 0.5,
-        chunkBytes: 4 * 2 ** 20,
-        maxLagMs: 10_000,
-        connections: 2,
-      },
       hold: { intervalMs: 500, expiryMs: 60_000 },
       account: { windowMs: 1_500 },
       ...changes,

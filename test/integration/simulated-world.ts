@@ -12,6 +12,7 @@ import type { Intent } from '../../src/messages/intent.ts';
 import type { MigrationRecord } from '../../src/messages/record.ts';
 import type { MigrationState } from '../../src/messages/states.ts';
 import { testServers } from './servers.ts';
+import { testConfig } from './test-config.ts';
 
 interface SimulatedAgent {
   readonly engine: SimulatedEngine;
@@ -120,6 +121,7 @@ const connectTo = (prefix: string, name: string) =>
 
 function configOf(replica: string, prefix: string): AgentConfig {
   return {
+    ...testConfig,
     replica,
     nats: { url: testServers().nats, prefix, timeoutMs: 5_000 },
     database: {
@@ -129,17 +131,8 @@ function configOf(replica: string, prefix: string): AgentConfig {
       statementTimeoutMs: 1_000,
     },
     vms: [{ vm: 'app1', user: 'app1' }],
-    http: { listen: { host: '127.0.0.1', port: 0 } },
-    log: { level: 'silent' },
     observe: { intervalMs: 100, collectMs: 500, halfLifeMs: 60_000, burstMs: 0 },
-    warm: {
-      goal: 0.95,
-      maxPoolFraction: 0.8,
-      osCacheFraction: 0.5,
-      chunkBytes: 8 * 2 ** 20,
-      maxLagMs: 10_000,
-      connections: 2,
-    },
+    warm: { ...testConfig.warm, chunkBytes: 8 * 2 ** 20 },
     hold: { intervalMs: 100, expiryMs: 60_000 },
     account: { windowMs: 100 },
   } as unknown as AgentConfig;
