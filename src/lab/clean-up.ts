@@ -14,14 +14,14 @@ export type OwnedThing =
     }
   | { readonly key: string; readonly kind: 'folder'; readonly path: string }
   | { readonly key: string; readonly kind: 'cgroup'; readonly path: string }
-  | { readonly key: string; readonly kind: 'containers'; readonly lab: string };
+  | { readonly key: string; readonly kind: 'containers'; readonly label: string };
 
 /** Ends processes first, then removes containers, control groups and folders. Never rejects: what cannot go, stays. */
 export async function cleanUp(things: readonly OwnedThing[], graceMs = 5_000): Promise<void> {
   const processes = things.filter((thing) => thing.kind === 'process');
   await endProcesses(processes, graceMs);
   for (const thing of things) {
-    if (thing.kind === 'containers') await removeContainers(thing.lab);
+    if (thing.kind === 'containers') await removeContainers(thing.label);
   }
   for (const thing of things) {
     if (thing.kind === 'cgroup') await removeControlGroup(thing.path).catch(() => {});
@@ -52,10 +52,10 @@ export function cleanUpNow(things: readonly OwnedThing[], patienceMs: number): v
 }
 
 /** Loaded late: most labs have no containers. */
-async function removeContainers(lab: string): Promise<void> {
-  const { removeLab } = await import('./containers/runtime.ts');
-  await removeLab(lab).catch((error: Error) => {
-    process.stderr.write(`what has the label forewarm.lab=${lab} could not be removed: ${error.message}\n`);
+async function removeContainers(label: string): Promise<void> {
+  const { removeLabelled } = await import('./containers/runtime.ts');
+  await removeLabelled(label).catch((error: Error) => {
+    process.stderr.write(`what has the label ${label} could not be removed: ${error.message}\n`);
   });
 }
 

@@ -94,9 +94,9 @@ export class OwnedProcesses {
     };
   }
 
-  /** Containers and networks whose label `forewarm.lab` has this value. */
-  ownContainers(lab: string): void {
-    this.#own({ key: this.#key('containers'), kind: 'containers', lab });
+  /** Containers with their networks, volumes and images, all that has this label: `name=value`. */
+  ownContainers(label: string): void {
+    this.#own({ key: this.#key('containers'), kind: 'containers', label });
   }
 
   spawn(command: string, args: readonly string[], options: OwnedSpawnOptions = {}): OwnedChild {

@@ -103,9 +103,13 @@ async function importBase(root: string): Promise<void> {
   const majors = await readdir(join(root, 'usr/lib/postgresql'));
   const servers = majors.map((major) => `:/usr/lib/postgresql/${major}/bin`).join('');
   const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${servers}`;
-  const docker = spawn('docker', ['import', '--change', `ENV PATH=${path}`, '-', base], {
-    stdio: [tar.stdout, 'ignore', 'inherit'],
-  });
+  const docker = spawn(
+    'docker',
+    ['import', '--change', `ENV PATH=${path}`, '--change', 'LABEL forewarm.stand-in=true', '-', base],
+    {
+      stdio: [tar.stdout, 'ignore', 'inherit'],
+    },
+  );
   const status = await new Promise((resolve) => docker.once('close', resolve));
   if (status !== 0) throw new Error(`docker import ended with ${status}`);
 }

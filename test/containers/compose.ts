@@ -1,25 +1,31 @@
 import { fileURLToPath } from 'node:url';
+import type { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { run } from '../../src/lab/run.ts';
 import { ForewarmError } from '../../src/lib/errors.ts';
 
 const file = fileURLToPath(new URL('../../docker/compose.yaml', import.meta.url));
 /** Any free ones, so that a composition of somebody's own may run beside it. */
 const ports = ['PRIMARY', 'DB1', 'DB2', 'NATS', 'DB1_AGENT', 'DB2_AGENT', 'PROMETHEUS', 'GRAFANA'];
+/** Patience for a busy machine; on a quiet one all is healthy within a minute. */
+const healthyWithinS = 180;
 
-/** The composition of docker/compose.yaml under a name of its own. */
+/**
+ * Some services of docker/compose.yaml, under a name of their own. All that is made goes when what owns it is
+ * disposed of or dies.
+ */
 export class Composition {
   readonly #name = `forewarm-test-${process.pid}`;
+  readonly #label = `com.docker.compose.project=${this.#name}`;
+  readonly #services: readonly string[];
   readonly #env = {
     ...process.env,
     ...Object.fromEntries(ports.map((name) => [`${name}_PORT`, ''])),
     FOREWARM_IMAGE: `${this.#name}:agent`,
   };
 
-  /** Debian has no Grafana: where its image cannot be had, it is left out. */
-  readonly services: readonly string[];
-
-  constructor(services: readonly string[]) {
-    this.services = services;
+  constructor(options: { readonly owned: OwnedProcesses; readonly services: readonly string[] }) {
+    this.#services = options.services;
+    options.owned.ownContainers(this.#label);
   }
 
   async run(...args: readonly string[]): Promise<string> {
@@ -32,7 +38,7 @@ export class Composition {
 
   /** Resolves when all of them are healthy. */
   async up(): Promise<void> {
-    await this.run('up', '--no-build', '--wait', '--wait-timeout', '60', ...this.services);
+    await this.run('up', '--no-build', '--wait', '--wait-timeout', `${healthyWithinS}`, ...this.#services);
   }
 
   async exec(service: string, ...command: readonly string[]): Promise<string> {
@@ -52,8 +58,23 @@ export class Composition {
     return (await run('docker', ['inspect', '-f', format, id])).trim();
   }
 
-  async down(): Promise<void> {
-    await this.run('down', '-v', '--remove-orphans', '--timeout', '5');
-    await run('docker', ['image', 'rm', '-f', this.#env.FOREWARM_IMAGE]);
+  /** The state of each service, and the last lines of those that died or are not healthy; of all where all are well. */
+  async report(): Promise<string> {
+    const ids = (await this.run('ps', '-aq')).split('\n').filter(Boolean);
+    if (ids.length === 0) return `${this.#name} has no containers`;
+    const format =
+      '{{index .Config.Labels "com.docker.compose.service"}}\t{{.State.Status}}\t{{.State.ExitCode}}\t{{.RestartCount}}\t{{if .State.Health}}{{.State.Health.Status}}{{end}}';
+    const rows = (await run('docker', ['inspect', '-f', format, ...ids])).trim().split('\n');
+    const states = rows.map((row) => {
+      const [service = '', status, exit, restarts, health] = row.split('\t');
+      const well = status === 'running' && restarts === '0' && health !== 'unhealthy';
+      const text = `${service}: ${status} ${health}, last exit status ${exit}, restarted ${restarts} times`;
+      return { service, well, text };
+    });
+    const unwell = states.filter(({ well }) => !well);
+    const shown = (unwell.length > 0 ? unwell : states).map(({ service }) => service);
+    const lines = unwell.length > 0 ? '60' : '20';
+    const logs = await this.run('logs', '--no-color', '--tail', lines, ...shown);
+    return [...states.map(({ text }) => text), logs].join('\n');
   }
 }

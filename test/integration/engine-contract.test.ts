@@ -74,7 +74,7 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
   it('who the server is, and that nothing is amiss for the role of setup.sql', async () => {
     const identity = await source.identify();
     expect(identity).toMatchObject({ kind, replica: true, canWarm: true, degraded: [] });
-    expect(database.version).toContain(identity.version.split('-')[0]);
+    expect(database.version).toContain(identity.version.split(/[- ]/)[0]);
     const poolBytes = identity.poolBlocks * identity.blockBytes;
     expect(Math.abs(poolBytes - poolMb * 2 ** 20)).toBeLessThan(2 ** 20);
     expect((await source.check()).filter(({ level }) => level === 'fault')).toEqual([]);

@@ -27,7 +27,7 @@ async function makeLab(owned: OwnedProcesses): Promise<ContainerLab> {
   const { dockerode } = (await containerRuntime()).container;
   const name = `forewarm-${randomUUID().slice(0, 8)}`;
   // Before there is anything to remove: a crash in between must leave nothing.
-  owned.ownContainers(name);
+  owned.ownContainers(`${labLabel}=${name}`);
   await dockerode.createNetwork({ Name: name, Driver: 'bridge', Labels: { [labLabel]: name } });
   return { name, network: name, isOver: () => owned.isOver };
 }

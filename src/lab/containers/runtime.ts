@@ -31,10 +31,10 @@ export async function containerRuntime(): Promise<ContainerRuntimeClient> {
   });
 }
 
-/** Removes the containers of one lab with their volumes, then its networks; also one that is only being made. */
-export async function removeLab(lab: string): Promise<void> {
+/** Removes the containers that have a label (`name=value`), then the networks, volumes and images; also one that is only being made. */
+export async function removeLabelled(label: string): Promise<void> {
   const { dockerode } = (await containerRuntime()).container;
-  const filters = { label: [`${labLabel}=${lab}`] };
+  const filters = { label: [label] };
   const remove = async () => {
     const containers = await dockerode.listContainers({ all: true, filters });
     await Promise.all(
@@ -42,6 +42,10 @@ export async function removeLab(lab: string): Promise<void> {
     );
     const networks = await dockerode.listNetworks({ filters });
     await Promise.all(networks.map(({ Id }) => dockerode.getNetwork(Id).remove()));
+    const { Volumes } = await dockerode.listVolumes({ filters });
+    await Promise.all(Volumes.map(({ Name }) => dockerode.getVolume(Name).remove()));
+    const images = await dockerode.listImages({ filters });
+    await Promise.all(images.map(({ Id }) => dockerode.getImage(Id).remove({ force: true })));
   };
   await retry(remove, { attempts: 20, firstDelayMs: 100, maxDelayMs: 1_000 });
 }
