@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmod,
   copyFile,
@@ -12,6 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { cacheDir } from '../../src/lab/cache-dir.ts';
 import { removeFolder } from '../../src/lab/clean-up.ts';
 import { fetchFromDebianSuite } from '../../src/lab/debian-suite.ts';
@@ -91,6 +93,10 @@ async function importBase(root: string): Promise<void> {
     'usr/bin/promtool',
     'usr/bin/mariadb-test*',
   ];
+  const majors = await readdir(join(root, 'usr/lib/postgresql'));
+  const servers = majors.map((major) => `:/usr/lib/postgresql/${major}/bin`).join('');
+  const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${servers}`;
+  const labels = ['--change', 'LABEL forewarm.stand-in=true'];
   const tar = spawn(
     'tar',
     [
@@ -100,18 +106,16 @@ async function importBase(root: string): Promise<void> {
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const majors = await readdir(join(root, 'usr/lib/postgresql'));
-  const servers = majors.map((major) => `:/usr/lib/postgresql/${major}/bin`).join('');
-  const path = `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${servers}`;
-  const docker = spawn(
-    'docker',
-    ['import', '--change', `ENV PATH=${path}`, '--change', 'LABEL forewarm.stand-in=true', '-', base],
-    {
-      stdio: [tar.stdout, 'ignore', 'inherit'],
-    },
-  );
-  const status = await new Promise((resolve) => docker.once('close', resolve));
-  if (status !== 0) throw new Error(`docker import ended with ${status}`);
+  const docker = spawn('docker', ['import', '--change', `ENV PATH=${path}`, ...labels, '-', base], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  // Not handed over as it is: what this process has read of it by then would be lost.
+  await Promise.all([pipeline(tar.stdout, docker.stdin), ends(tar, 'tar'), ends(docker, 'docker import')]);
+}
+
+async function ends(child: ChildProcess, name: string): Promise<void> {
+  const [status] = await once(child, 'close');
+  if (status !== 0) throw new Error(`${name} ended with ${status}`);
 }
 
 await mkdir(cacheDir(), { recursive: true });

@@ -36,9 +36,12 @@ export class Composition {
     await this.run('--progress', 'plain', 'build');
   }
 
-  /** Resolves when all of them are healthy. */
+  /** Resolves when all of them are healthy. Rejects with a report. */
   async up(): Promise<void> {
-    await this.run('up', '--no-build', '--wait', '--wait-timeout', `${healthyWithinS}`, ...this.#services);
+    const options = ['--no-build', '--wait', '--wait-timeout', `${healthyWithinS}`];
+    await this.run('up', ...options, ...this.#services).catch(async (cause: unknown) => {
+      throw new ForewarmError('lab_unavailable', `not all became healthy\n${await this.report()}`, { cause });
+    });
   }
 
   async exec(service: string, ...command: readonly string[]): Promise<string> {

@@ -9,7 +9,9 @@ export default defineConfig({
   test: {
     name: 'compose',
     include: ['test/containers/**/*.test.ts'],
-    testTimeout: 120_000,
+    // One composition at a time, where there are two.
+    fileParallelism: process.env['TEST_COMPOSE'] !== 'all',
+    testTimeout: 240_000,
     hookTimeout: 600_000,
   },
 });
