@@ -10,7 +10,7 @@ export default defineConfig({
     name: 'compose',
     include: ['test/containers/**/*.test.ts'],
     // One composition at a time, where there are two.
-    fileParallelism: process.env['TEST_COMPOSE'] !== 'all',
+    maxWorkers: process.env['TEST_COMPOSE'] === 'all' ? 1 : 2,
     testTimeout: 240_000,
     hookTimeout: 600_000,
   },
