@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { containersWanted } from '../src/lab/containers/wanted.ts';
 import { localOnly } from './local-only.ts';
+import { LongestFirst } from './longest-first.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -11,8 +12,10 @@ const leftOut = Object.keys(localOnly).map((name) => `test/integration/${name}.t
 export default defineConfig({
   root,
   test: {
-    // Two cores: real servers and their tests share them.
-    maxWorkers: 2,
+    globalSetup: ['test/build.ts'],
+    // For two cores: most of what a test does is to wait for its servers.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
@@ -39,8 +42,6 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           // Faults are signals to processes.
           exclude: inContainers ? ['**'] : [],
-          // Each file has servers of its own, and breaks them.
-          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
