@@ -4,6 +4,7 @@ import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { createEngine } from '../../src/engines/create-engine.ts';
+import { freePort } from '../../src/lab/free-port.ts';
 import type { MysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
@@ -83,6 +84,13 @@ export class RealAgents {
     });
     const canWarm = async () => (await this.broker.replicas.get(replica))?.value.canWarm;
     await vi.waitFor(async () => expect(await canWarm()).toBe(true), { timeout: 10_000, interval: 50 });
+  }
+
+  /** Starts the agent of a replica with HTTP on a free port of 127.0.0.1, which it gives. */
+  async startListening(replica: string, vms: AgentConfig['vms']): Promise<number> {
+    const port = await freePort();
+    await this.start(replica, vms, { http: { listen: { host: '127.0.0.1', port } } });
+    return port;
   }
 
   async stop(replica: string): Promise<void> {
