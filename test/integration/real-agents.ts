@@ -64,7 +64,7 @@ export class RealAgents {
       nats,
       database: { databases: ['app'], statementTimeoutMs: 10_000, ...this.#databaseOf(replica) },
       vms,
-      observe: { intervalMs: 50, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
+      observe: { intervalMs: 200, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
       hold: { intervalMs: 500, expiryMs: 60_000 },
       account: { windowMs: 1_500 },
       ...changes,
