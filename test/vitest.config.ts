@@ -19,7 +19,13 @@ export default defineConfig({
     projects: [
       {
         root,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          // Most take less time than a process of their own would.
+          isolate: false,
+          testTimeout: 20_000,
+        },
       },
       {
         root,
