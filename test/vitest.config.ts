@@ -9,6 +9,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const inContainers = containersWanted();
 const leftOut = Object.keys(localOnly).map((name) => `test/integration/${name}.test.ts`);
 
+/** A condition that comes late on a busy machine is no fault. */
+const patient = { expect: { poll: { timeout: 15_000 } } };
+
 export default defineConfig({
   root,
   test: {
@@ -20,6 +23,7 @@ export default defineConfig({
       {
         root,
         test: {
+          ...patient,
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           // Most take less time than a process of their own would.
@@ -30,6 +34,7 @@ export default defineConfig({
       {
         root,
         test: {
+          ...patient,
           name: 'integration',
           // Real servers on a busy machine: one more try, a real fault fails it too.
           retry: 1,
@@ -43,6 +48,7 @@ export default defineConfig({
       {
         root,
         test: {
+          ...patient,
           name: 'faults',
           retry: 1,
           include: ['test/faults/**/*.test.ts'],
