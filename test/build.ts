@@ -25,8 +25,8 @@ export default function setup(): void {
 function newest(paths: readonly string[]): number {
   const inside = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
   return paths.reduce((latest, path) => {
-    const { mtimeMs } = statSync(path);
-    return Math.max(latest, mtimeMs, statSync(path).isDirectory() ? newest(inside(path)) : 0);
+    const found = statSync(path);
+    return Math.max(latest, found.mtimeMs, found.isDirectory() ? newest(inside(path)) : 0);
   }, 0);
 }
 
