@@ -104,11 +104,17 @@ export class RealAgents {
     await this.broker.close();
   }
 
-  /** Waits until a profile of the VM names all of these relations. */
-  async profiled(replica: string, vm: string, names: readonly string[]): Promise<void> {
+  /** Waits until a profile of the VM names all of these relations; `read` goes before each look. */
+  async profiled(
+    replica: string,
+    vm: string,
+    names: readonly string[],
+    read: () => Promise<unknown> = async () => {},
+  ): Promise<void> {
     await expect
       .poll(
         async () => {
+          await read();
           const profile = (await this.broker.profiles.get(`${replica}.${vm}`))?.value;
           return profile?.relations.map(({ name }) => name).sort() ?? [];
         },
