@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ForewarmError } from '../lib/errors.ts';
+import { copyDataFolder } from './mysql-data-folder.ts';
 import { mysqlTraits } from './mysql-kinds.ts';
 import type { MysqlServer } from './mysql-server.ts';
-import { run, until } from './run.ts';
+import { until } from './run.ts';
 
 /** Starts an empty server that applies all that the primary's binary log holds: pages of its own. */
 export async function createLogicalReplica(primary: MysqlServer, replica: MysqlServer): Promise<void> {
@@ -22,9 +21,7 @@ export async function createPhysicalCopy(primary: MysqlServer, replica: MysqlSer
   const wasUp = primary.pid !== undefined;
   await primary.stop();
   try {
-    const names = (await readdir(primary.dataDir)).filter((name) => !leftOut.test(name));
-    const files = names.map((name) => join(primary.dataDir, name));
-    await run('cp', ['-a', '--reflink=auto', '--sparse=auto', ...files, replica.dataDir]);
+    await copyDataFolder(primary.dataDir, replica.dataDir, { leftOut });
   } finally {
     if (wasUp) await primary.start();
   }

@@ -112,6 +112,8 @@ export class MysqlServer {
     await fillDataFolder({
       binaries: this.binaries,
       optionFile: this.#optionFile,
+      dataDir: this.dataDir,
+      settings: this.#allSettings,
       folder: this.#home,
       process: { cwd: this.#home, env: this.#environment(), ...this.#user },
     });
@@ -132,8 +134,7 @@ export class MysqlServer {
       pid_file: join(this.dataDir, 'server.pid'),
       ...(isRoot() && this.#user.uid === undefined ? { user: 'root' } : {}),
     };
-    const all = { ...baseSettings, ...mysqlTraits[this.kind].settings, ...this.#settings, ...own };
-    await writeFile(this.#optionFile, renderOptionFile(all), { mode: 0o644 });
+    await writeFile(this.#optionFile, renderOptionFile({ ...this.#allSettings, ...own }), { mode: 0o644 });
   }
 
   /** Resolves when the server takes connections. */
@@ -220,6 +221,10 @@ export class MysqlServer {
     } finally {
       await connection.end();
     }
+  }
+
+  get #allSettings(): MysqlSettings {
+    return { ...baseSettings, ...mysqlTraits[this.kind].settings, ...this.#settings };
   }
 
   get #optionFile(): string {

@@ -106,7 +106,7 @@ describeSwitching('a switching pool', (suite) => {
     await Promise.all([suite.desk.to('db1'), suite.desk.to('primary'), suite.desk.to('db1')]).catch(() => {});
     const last = await suite.desk.broker.routes.get('app1');
     await untilAt(pool, last!.replica);
-    await vi.waitFor(() => expect(pool.route.epoch).toBe(last!.epoch));
+    await expect.poll(() => pool.route.epoch).toBe(last!.epoch);
   });
 
   test.each(['preparation', 'in progress', 'post', 'completed'] as const)(

@@ -76,7 +76,7 @@ const faults: Readonly<Record<string, Fault>> = {
     const routes = await connection.jetstream().views.kv(`${suite.desk.prefix}_routes`);
     const now = await suite.desk.broker.routes.get('app1');
     await routes.put('app1', JSON.stringify({ ...now, replica: from, epoch: 1 }));
-    await vi.waitFor(() => expect(pool.counters.epochsIgnored).toBeGreaterThan(epochsIgnored));
+    await expect.poll(() => pool.counters.epochsIgnored).toBeGreaterThan(epochsIgnored);
     await routes.put('app1', JSON.stringify(now));
     await connection.close();
     expect(pool.route.replica).toBe(storm.to);

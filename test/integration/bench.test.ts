@@ -4,11 +4,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { siblingScript } from '../../src/lab/sibling-script.ts';
 
 test('a quick benchmark leaves its results, a report, and its table', async () => {
   const out = mkdtempSync(join(tmpdir(), 'forewarm-bench-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
-  const args = ['--import', 'tsx', 'src/cli.ts', 'bench', 'planning', '--quick', '--seed', '5', '--out', out];
+  const args = [
+    ...siblingScript(import.meta.url, '../../src/cli'),
+    'bench',
+    'planning',
+    '--quick',
+    '--seed',
+    '5',
+    '--out',
+    out,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   let shown = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectBroker } from '../../src/broker/broker.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { Trigger } from '../../src/migration/transitions.ts';
+import { RunningCommand } from './forewarm-cli.ts';
 import { ScriptedAgent, type ScriptedAgentOptions } from './scripted-agent.ts';
 import { testServers } from './servers.ts';
 
@@ -17,30 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), 'forewarm-commands-'));
 const agents: ScriptedAgent[] = [];
 const goodScript: readonly Trigger[] = ['profile', 'warm', 'ready'];
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
-    env: { ...process.env, FOREWARM_NATS_URL: url(), FOREWARM_NATS_PREFIX: prefix, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  const end = new Promise<Ended>((resolve) => {
-    child.once('close', (status) => resolve({ status, stdout, stderr }));
-  });
-  return { child, end, stderr: () => stderr };
-}
+const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  new RunningCommand(args, { FOREWARM_NATS_URL: url(), FOREWARM_NATS_PREFIX: prefix, ...env });
 
 const forewarm = (...args: readonly string[]) => start(args).end;
 
@@ -235,7 +213,7 @@ describe('migrate', () => {
     const db2 = await agent({ replica: 'db2', script: ['profile', 'warm'] });
     const file = join(folder, 'not-run');
     const running = start(['migrate', '--vm', 'vmInt', '--to', 'db2', '--id', 'm-int', '--', 'touch', file]);
-    await expect.poll(running.stderr, { timeout: 10_000 }).toContain('warming');
+    await expect.poll(() => running.stderr, { timeout: 10_000 }).toContain('warming');
     running.child.kill('SIGINT');
     const { status, stderr } = await running.end;
     expect(status).toBe(130);
@@ -312,14 +290,10 @@ describe('arrive, route, status, history, profile', () => {
 
   test('status --watch ends in order', async () => {
     const running = start(['status', '--watch', '--json']);
-    let seen = '';
-    running.child.stdout.on('data', (data) => {
-      seen += data;
-    });
-    await expect.poll(() => seen, { timeout: 10_000 }).toContain('\n');
+    await expect.poll(() => running.stdout, { timeout: 10_000 }).toContain('\n');
     running.child.kill('SIGINT');
     expect((await running.end).status).toBe(0);
-    expect(Array.isArray(JSON.parse(seen.split('\n')[0]!).routes)).toBe(true);
+    expect(Array.isArray(JSON.parse(running.stdout.split('\n')[0]!).routes)).toBe(true);
   });
 
   test('a profile shows shares, residency and what is not explained', async () => {

@@ -7,6 +7,9 @@ import type { EngineKind } from '../../src/engines/engine.ts';
 import { runExperiment } from '../../src/lab/experiment/run-experiment.ts';
 import type { Stage } from '../../src/lab/experiment/site.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { siblingScript } from '../../src/lab/sibling-script.ts';
+
+const cli = siblingScript(import.meta.url, '../../src/cli');
 
 interface Small {
   readonly engine: EngineKind;
@@ -32,6 +35,7 @@ test.concurrent.each(small)(
       const { document, runs } = await runExperiment({
         ...{ owned, device: 'none', tableMb: 32, neighbourTableMb: 8, ...sizes },
         ...{ seed: 3, clientCount: 2, pace: { before: 300, after: 300 }, repetitions: 1, fillMs: 3_000 },
+        ...{ lookMs: 3_000, agentSettings: { account: { window: '2s' } } },
         onStage: ({ text }: Stage) => void stages.push(text),
       });
       expect(stages).toHaveLength(6);
@@ -69,7 +73,7 @@ test.concurrent.each(small)(
 );
 
 test('an engine that is not known is refused, with those that are', async () => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'demo', '--engine', 'oracle'], {
+  const child = spawn(process.execPath, [...cli, 'demo', '--engine', 'oracle'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let shown = '';
@@ -85,11 +89,10 @@ test('Ctrl-C ends the demo and leaves nothing behind', async () => {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   // Servers run as another user when the test is root.
   chmodSync(dir, 0o755);
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'src/cli.ts', 'demo', '--out', join(dir, 'report.html')],
-    { env: { ...process.env, FOREWARM_LAB_DIR: dir }, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const child = spawn(process.execPath, [...cli, 'demo', '--out', join(dir, 'report.html')], {
+    env: { ...process.env, FOREWARM_LAB_DIR: dir },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const exited = once(child, 'exit');
   let shown = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

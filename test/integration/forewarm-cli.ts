@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { siblingScript } from '../../src/lab/sibling-script.ts';
+
+const cli = siblingScript(import.meta.url, '../../src/cli');
 
 export interface Ended {
   readonly status: number | null;
@@ -14,7 +17,7 @@ export class RunningCommand {
   #stderr = '';
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', ...args], {
+    this.child = spawn(process.execPath, [...cli, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { means } from '../../src/engines/mysql/hot-part.ts';
-import { freePort } from '../../src/lab/free-port.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
 import type { MysqlServer } from '../../src/lab/mysql-server.ts';
@@ -61,9 +60,7 @@ describe.each(mysqlKinds)('a migration between two replicas of %s', (kind) => {
       databaseOf: onMysql(cluster),
     });
     await agents.start('db1', vms);
-    const port = await freePort();
-    metricsUrl = `http://127.0.0.1:${port}/metrics`;
-    await agents.start('db2', vms, { http: { listen: { host: '127.0.0.1', port } } });
+    metricsUrl = `http://127.0.0.1:${await agents.startListening('db2', vms)}/metrics`;
   }, 180_000);
 
   afterAll(async () => {

@@ -51,7 +51,7 @@ describe('attribution on a standby', () => {
         { vm: 'app4', user: roles.shared, applicationName: 'app?' },
       ],
       rounds,
-      times: 12,
+      windows: 16,
     });
   }, 240_000);
 
@@ -131,7 +131,7 @@ describe('attribution on a primary', () => {
         ...[1, 5, 9].map((tenant) => ({ vm: `tenant${tenant}`, applicationName: `tenant-${tenant}` })),
       ],
       rounds: 250,
-      times: 14,
+      windows: 16,
     });
   }, 240_000);
 

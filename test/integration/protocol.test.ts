@@ -129,7 +129,7 @@ describe('odd orders', () => {
     await world.reached(one.id, 'completed');
     await world.say(one.id, 'aborted');
     await expect
-      .poll(async () => (await world.eventsOf(one.id)).at(-1)?.reason, { timeout: 5_000 })
+      .poll(async () => (await world.eventsOf(one.id)).at(-1)?.reason)
       .toBe('aborted changes nothing: the migration is completed');
   });
 

@@ -3,15 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../src/lab/free-port.ts';
 import { Haproxy, locateHaproxy } from '../../src/lab/haproxy.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
-import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { setupSql } from './postgres-engines.ts';
-import { onPostgres, RealAgents } from './real-agents.ts';
-import { testServers } from './servers.ts';
+import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
+import { itemsVms, startItemsCluster } from './items-cluster.ts';
+import type { RealAgents } from './real-agents.ts';
 
 /** `GET /ready/<vm>` of real agents, and an HAProxy that gates on it. */
 
 const owned = new OwnedProcesses({ handleSignals: false });
-const vms = [{ vm: 'app1', user: 'app1' }];
 const ports = { db1: 0, db2: 0 };
 let cluster: PostgresCluster;
 let agents: RealAgents;
@@ -46,27 +44,10 @@ async function read(replica: 'db1' | 'db2', role: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  cluster = await startPostgresCluster({
-    owned,
-    replicas: ['db1', 'db2'],
-    settings: { shared_buffers: '32MB' },
-    load: async (client) => {
-      await client.query(setupSql);
-      await client.query(`
-        CREATE TABLE items (id int PRIMARY KEY, pad text);
-        INSERT INTO items SELECT g, repeat('x', 900) FROM generate_series(1, 8000) g`);
-      await client.query('VACUUM ANALYZE');
-    },
-  });
-  await cluster.addRole('app1');
-  agents = await RealAgents.connect({
-    url: testServers().nats,
-    prefix: `ready${process.pid}`,
-    databaseOf: onPostgres(cluster),
-  });
+  const prefix = `ready${process.pid}`;
+  ({ cluster, agents } = await startItemsCluster({ owned, prefix, rowCount: 8_000 }));
   for (const replica of ['db1', 'db2'] as const) {
-    ports[replica] = await freePort();
-    await agents.start(replica, vms, { http: { listen: { host: '127.0.0.1', port: ports[replica] } } });
+    ports[replica] = await agents.startListening(replica, itemsVms);
   }
 });
 

@@ -4,6 +4,7 @@ import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { createEngine } from '../../src/engines/create-engine.ts';
+import { freePort } from '../../src/lab/free-port.ts';
 import type { MysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
@@ -63,7 +64,7 @@ export class RealAgents {
       nats,
       database: { databases: ['app'], statementTimeoutMs: 10_000, ...this.#databaseOf(replica) },
       vms,
-      observe: { intervalMs: 50, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
+      observe: { intervalMs: 200, collectMs: 500, halfLifeMs: 600_000, burstMs: 100 },
       hold: { intervalMs: 500, expiryMs: 60_000 },
       account: { windowMs: 1_500 },
       ...changes,
@@ -85,6 +86,13 @@ export class RealAgents {
     await vi.waitFor(async () => expect(await canWarm()).toBe(true), { timeout: 10_000, interval: 50 });
   }
 
+  /** Starts the agent of a replica with HTTP on a free port of 127.0.0.1, which it gives. */
+  async startListening(replica: string, vms: AgentConfig['vms']): Promise<number> {
+    const port = await freePort();
+    await this.start(replica, vms, { http: { listen: { host: '127.0.0.1', port } } });
+    return port;
+  }
+
   async stop(replica: string): Promise<void> {
     const stop = this.#running.get(replica);
     this.#running.delete(replica);
@@ -96,11 +104,17 @@ export class RealAgents {
     await this.broker.close();
   }
 
-  /** Waits until a profile of the VM names all of these relations. */
-  async profiled(replica: string, vm: string, names: readonly string[]): Promise<void> {
+  /** Waits until a profile of the VM names all of these relations; `read` goes before each look. */
+  async profiled(
+    replica: string,
+    vm: string,
+    names: readonly string[],
+    read: () => Promise<unknown> = async () => {},
+  ): Promise<void> {
     await expect
       .poll(
         async () => {
+          await read();
           const profile = (await this.broker.profiles.get(`${replica}.${vm}`))?.value;
           return profile?.relations.map(({ name }) => name).sort() ?? [];
         },

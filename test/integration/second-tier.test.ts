@@ -1,40 +1,20 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { dropOsCache, residentBytes } from '../../src/lab/os-cache.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
-import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
-import { setupSql } from './postgres-engines.ts';
-import { onPostgres, poolOf, RealAgents } from './real-agents.ts';
-import { testServers } from './servers.ts';
+import type { PostgresCluster } from '../../src/lab/postgres-cluster.ts';
+import { itemsVms, startItemsCluster } from './items-cluster.ts';
+import { poolOf, type RealAgents } from './real-agents.ts';
 
 /** A work set twice the size of shared_buffers: half of it lives in the OS page cache (Debian's 15 with pgfincore). */
 
 const owned = new OwnedProcesses({ handleSignals: false });
-const vms = [{ vm: 'app1', user: 'app1' }];
 const poolBlocks = 4_096;
 let cluster: PostgresCluster;
 let agents: RealAgents;
 
 beforeAll(async () => {
-  cluster = await startPostgresCluster({
-    owned,
-    flavour: 'debian',
-    replicas: ['db1', 'db2'],
-    settings: { shared_buffers: '32MB' },
-    load: async (client) => {
-      await client.query(setupSql);
-      await client.query(`
-        CREATE TABLE items (id int PRIMARY KEY, pad text);
-        INSERT INTO items SELECT g, repeat('x', 900) FROM generate_series(1, 80000) g`);
-      await client.query('VACUUM ANALYZE');
-    },
-  });
-  await cluster.addRole('app1');
-  await cluster.waitForReplay();
-  agents = await RealAgents.connect({
-    url: testServers().nats,
-    prefix: `tier${process.pid}`,
-    databaseOf: onPostgres(cluster),
-  });
+  const prefix = `tier${process.pid}`;
+  ({ cluster, agents } = await startItemsCluster({ owned, flavour: 'debian', prefix, rowCount: 80_000 }));
 }, 120_000);
 
 afterAll(async () => {
@@ -47,8 +27,8 @@ it('carries over what only the OS cache of the source holds, behind the pool, an
   await target.stop();
   await dropOsCache(target.dataDir);
   await target.start();
-  await agents.start('db1', vms);
-  await agents.start('db2', vms);
+  await agents.start('db1', itemsVms);
+  await agents.start('db2', itemsVms);
   const client = await cluster.server('db1').connect({ role: 'app1' });
   // Through the index, so that no ring buffer keeps the pool from filling.
   await client.query('SET enable_seqscan = off; SET enable_bitmapscan = off');

@@ -53,13 +53,11 @@ describe('servers away', () => {
     await world.start('db1');
     const { engine } = await world.start('db2');
     engine.lagMs = 60_000;
-    await expect
-      .poll(async () => (await world.broker.replicas.get('db2'))?.value.lagMs, { timeout: 5_000 })
-      .toBe(60_000);
+    await expect.poll(async () => (await world.broker.replicas.get('db2'))?.value.lagMs).toBe(60_000);
     const one = intent();
     await world.broker.publishIntent(one);
     await expect
-      .poll(async () => (await world.record(one.id))?.reason, { timeout: 5_000 })
+      .poll(async () => (await world.record(one.id))?.reason)
       .toContain('behind by more than its limit');
     expect((await world.record(one.id))?.state).toBe('warming');
     engine.lagMs = 0;

@@ -44,7 +44,7 @@ export async function expectNoSessions(url: string, applicationName: string): Pr
           );
           return rows;
         },
-        { timeout: 5_000, message: `sessions of ${applicationName} left open` },
+        { message: `sessions of ${applicationName} left open` },
       )
       .toEqual([]);
   });

@@ -69,7 +69,7 @@ export class SimulatedWorld {
     };
     this.#agents.push(agent);
     const canWarm = async () => (await this.broker.replicas.get(replica))?.value.canWarm;
-    await expect.poll(canWarm, { timeout: 5_000 }).toBe(true);
+    await expect.poll(canWarm).toBe(true);
     return agent;
   }
 
@@ -77,7 +77,7 @@ export class SimulatedWorld {
     return (await this.broker.records.get(id))?.value;
   }
 
-  async reached(id: string, state: MigrationState, timeout = 10_000): Promise<MigrationRecord> {
+  async reached(id: string, state: MigrationState, timeout = 20_000): Promise<MigrationRecord> {
     await expect.poll(async () => (await this.record(id))?.state, { timeout, interval: 20 }).toBe(state);
     return (await this.record(id))!;
   }

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import {
   type AnyPool,
   backAndForth,
@@ -44,7 +44,7 @@ export async function hundredSwitches(proof: {
     },
     () => backAndForth(pool, desk, { times: 100, replicas: ['a', 'b'] }),
   );
-  await vi.waitFor(() => expect(pool.counters.completed).toBe(100));
+  await expect.poll(() => pool.counters.completed).toBe(100);
   const { counters } = pool;
   await pool.end();
   console.info(

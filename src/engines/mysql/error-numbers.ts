@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../lib/errors.ts';
+import { adviceOn, type Failure, socketCodes } from '../failure.ts';
 
 /** Error numbers of the server and codes of the socket by what they mean to Forewarm. */
 const unreachable = new Set<number | string>([
@@ -10,15 +11,7 @@ const unreachable = new Set<number | string>([
   1203, // ER_TOO_MANY_USER_CONNECTIONS
   1927, // MariaDB: ER_CONNECTION_KILLED
   3032, // ER_SERVER_OFFLINE_MODE
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT', // the unix socket of a server that is down
+  ...socketCodes,
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
 ]);
@@ -50,6 +43,7 @@ const outOfReach = new Set<number | string>([
   1814, // ER_TABLESPACE_DISCARDED
   1815, // ER_INTERNAL_ERROR of a table whose file is missing
 ]);
+const missingDatabase = 1049; // ER_BAD_DB_ERROR
 const missingRoutine = 1305; // ER_SP_DOES_NOT_EXIST
 
 /** The server's number, else the driver's or socket's code; '' where there is neither. */
@@ -75,27 +69,12 @@ export function leavesSessionUsable(error: unknown): boolean {
 
 /** What a person is told, and what to do next. */
 export function classify(error: unknown): { code: ErrorCode; hint: string } {
-  const number = numberOf(error);
-  if (denied.has(number)) {
-    return {
-      code: 'database_denied',
-      hint: 'Run sql/mysql/setup.sql as an administrator of the primary, and check database.url.',
-    };
-  }
-  if (timedOut.has(number)) {
-    return {
-      code: 'statement_timeout',
-      hint: 'Raise database.statementTimeout, or look at what loads the server or holds the lock.',
-    };
-  }
-  if (number === 1049) {
-    return {
-      code: 'config_invalid',
-      hint: 'Check database.url and database.databases in the configuration.',
-    };
-  }
-  if (unreachable.has(number) || number === '') {
-    return { code: 'database_unreachable', hint: 'Check database.url and that the server runs.' };
-  }
-  return { code: 'internal', hint: "Please report it with the log; the server's number is in the message." };
+  return adviceOn(failureOf(numberOf(error)), 'sql/mysql/setup.sql');
+}
+
+function failureOf(number: number | string): Failure {
+  if (denied.has(number)) return 'denied';
+  if (timedOut.has(number)) return 'timedOut';
+  if (number === missingDatabase) return 'noDatabase';
+  return unreachable.has(number) || number === '' ? 'unreachable' : 'other';
 }

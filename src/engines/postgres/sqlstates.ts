@@ -1,22 +1,15 @@
 import type { ErrorCode } from '../../lib/errors.ts';
+import { adviceOn, type Failure, socketCodes } from '../failure.ts';
 
 /** SQLSTATEs and socket codes by what they mean to Forewarm; a message's text is never looked at. */
-const unreachable = new Set([
+const unreachable = new Set<string>([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '57P05', // idle_session_timeout
   '53300', // too_many_connections
   '25P03', // idle_in_transaction_session_timeout
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT', // the unix socket of a server that is down
+  ...socketCodes,
 ]);
 const denied = new Set([
   '42501', // insufficient_privilege
@@ -72,28 +65,13 @@ export function leavesSessionUsable(error: unknown): boolean {
 
 /** What a person is told, and what to do next. */
 export function classify(error: unknown): { code: ErrorCode; hint: string } {
-  const code = codeOf(error);
-  if (denied.has(code)) {
-    return {
-      code: 'database_denied',
-      hint: 'Run sql/postgres/setup.sql as an administrator of the primary.',
-    };
-  }
-  if (timedOut.has(code)) {
-    return {
-      code: 'statement_timeout',
-      hint: 'Raise database.statementTimeout, or look at what loads the server or holds the lock.',
-    };
-  }
-  if (code === undefinedDatabase) {
-    return {
-      code: 'config_invalid',
-      hint: 'Check database.url and database.databases in the configuration.',
-    };
-  }
+  return adviceOn(failureOf(codeOf(error)), 'sql/postgres/setup.sql');
+}
+
+function failureOf(code: string): Failure {
+  if (denied.has(code)) return 'denied';
+  if (timedOut.has(code)) return 'timedOut';
+  if (code === undefinedDatabase) return 'noDatabase';
   // Of the driver's own errors (a connection lost or not made in time) none has a code.
-  if (unreachable.has(code) || code.startsWith('08') || code === '') {
-    return { code: 'database_unreachable', hint: 'Check database.url and that the server runs.' };
-  }
-  return { code: 'internal', hint: 'Please report it with the log; the SQLSTATE is in the message.' };
+  return unreachable.has(code) || code.startsWith('08') || code === '' ? 'unreachable' : 'other';
 }

@@ -13,11 +13,11 @@ import { replicas, type Site, tableOf, tables, vms } from './site.ts';
 const deadlineMs = 60_000;
 
 /** Moves the VM once, in the way of that arm, and measures what becomes of its reads. */
-export async function runArm(site: Site, name: ArmName): Promise<ArmRun> {
+export async function runArm(site: Site, name: ArmName, lookMs = 10_000): Promise<ArmRun> {
   const move = await runMove(site, {
     target: name === 'warm' ? 'warm' : 'cold',
     ...(name === 'forewarm' ? { warm: () => warmAhead(site, { vm: vms.mover, tables }) } : {}),
-    windowsMs: [1_000, 10_000],
+    windowsMs: [1_000, lookMs],
   });
   const { warming, stretches, samples, marks, osResidentBytes, switchMs } = move;
   if (warming !== undefined) await settled(site, warming.evidence.record.id);

@@ -19,6 +19,8 @@ export interface ExperimentOptions extends SiteOptions {
   readonly repetitions: number;
   /** How long the mover fills the source's pool before the first arm. */
   readonly fillMs: number;
+  /** How long the reads after a switch are looked at; default 10 s, which `first10s` is named after. */
+  readonly lookMs?: number;
 }
 
 /** Everything that was seen, arm by arm in the order of time. */
@@ -56,7 +58,7 @@ export async function runExperiment(
     const runs: ArmRun[] = [];
     for (const [i, stage] of arms.entries()) {
       options.onStage(stage);
-      runs.push(await runArm(site, armOrder[i % armOrder.length] ?? 'cold'));
+      runs.push(await runArm(site, armOrder[i % armOrder.length] ?? 'cold', options.lookMs));
     }
     await onSite(site);
     return await assemble(site, runs);
