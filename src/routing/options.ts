@@ -20,6 +20,8 @@ export interface SwitchOptions {
   readonly startMs?: number;
   /** Bound of opening one connection, and of each look at a server, 5000. */
   readonly connectMs?: number;
+  /** Bound of warming one connection before a swap, 30000; a switch whose warming takes longer is tried again. */
+  readonly warmMs?: number;
   /** Most connections that are opened and warmed before a swap; as many as are busy, but no more. Default 100. */
   readonly prepareMax?: number;
   /**
@@ -43,6 +45,7 @@ export interface SwitchSettings {
   readonly defaultReplica: string;
   readonly startMs: number;
   readonly connectMs: number;
+  readonly warmMs: number;
   readonly prepareMax: number;
   readonly catchUp: { readonly waitMs: number; readonly otherwise: 'stay' | 'go' } | null;
   readonly holdMs: number;
@@ -77,6 +80,7 @@ export function switchSettings(
     defaultReplica: options.defaultReplica,
     startMs: options.startMs ?? 2_000,
     connectMs: options.connectMs ?? 5_000,
+    warmMs: options.warmMs ?? 30_000,
     prepareMax: options.prepareMax ?? 100,
     catchUp:
       options.catchUp === false
@@ -88,8 +92,9 @@ export function switchSettings(
     replicas: new Set(names),
     logger: options.logger ?? silentLogger,
   };
-  const { startMs, connectMs, prepareMax, holdMs, drainMs, retry, catchUp } = settings;
-  const numbers = { startMs, connectMs, prepareMax, holdMs, drainMs, ...retry, waitMs: catchUp?.waitMs ?? 0 };
+  const { startMs, connectMs, warmMs, prepareMax, holdMs, drainMs, retry, catchUp } = settings;
+  const waitMs = catchUp?.waitMs ?? 0;
+  const numbers = { startMs, connectMs, warmMs, prepareMax, holdMs, drainMs, ...retry, waitMs };
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isFinite(value) || value < 0)
       throw new ForewarmError('config_invalid', `${name} must be a number of 0 or more, not ${value}`);

@@ -125,7 +125,6 @@ describeSwitching('a switching pool', (suite) => {
     expect(await pool.port()).toBe(suite.site.port('db1'));
     for (const proxy of Object.values(proxies)) proxy.reset();
     await untilAt(pool, 'db2', 30_000);
-    expect(pool.counters.failed).toBe(0);
   });
 
   test.each(['preparation', 'in progress', 'post', 'completed'] as const)(
