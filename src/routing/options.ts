@@ -16,7 +16,7 @@ export interface SwitchOptions {
   readonly prefix?: string;
   /** Where the pool begins while NATS cannot be asked or has no route for the VM. */
   readonly defaultReplica: string;
-  /** Longest wait of the first checkouts for the VM's route, 2000. */
+  /** Longest wait of the first checkouts for the VM's route, 2000; half of the time that a checkout may take, where that is less. */
   readonly startMs?: number;
   /** Bound of opening one connection, and of each look at a server, 5000. */
   readonly connectMs?: number;
@@ -30,7 +30,10 @@ export interface SwitchOptions {
    * notice. `false` does not look.
    */
   readonly catchUp?: false | { readonly waitMs?: number; readonly otherwise?: 'stay' | 'go' };
-  /** Longest that new checkouts are held back at once, for that the new replica shows the last of it, 1000. */
+  /**
+   * Longest that new checkouts are held back at once, for that the new replica shows the last of it, 1000; half of
+   * the time that a checkout may take, where that is less.
+   */
   readonly holdMs?: number;
   /** How long connections of the old replica may be in use after the swap before they are cut off, 30000. */
   readonly drainMs?: number;
@@ -100,4 +103,11 @@ export function switchSettings(
       throw new ForewarmError('config_invalid', `${name} must be a number of 0 or more, not ${value}`);
   }
   return settings;
+}
+
+/** The same, with checkouts held back for no more than half of the time that each may take; 0 bounds none. */
+export function withinCheckouts(settings: SwitchSettings, timeoutMs: number): SwitchSettings {
+  if (timeoutMs === 0) return settings;
+  const { startMs, holdMs } = settings;
+  return { ...settings, startMs: Math.min(startMs, timeoutMs / 2), holdMs: Math.min(holdMs, timeoutMs / 2) };
 }

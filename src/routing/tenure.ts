@@ -1,5 +1,4 @@
 import { within } from '../lib/within.ts';
-import { unlessAborted } from './bounds.ts';
 import type { Driver, ReplicaPool } from './driver.ts';
 
 export interface TenureEvents {
@@ -73,11 +72,11 @@ export class Tenure<C extends object> {
         const connection = await this.open();
         held.push(connection);
         if (this.#warm.has(connection)) continue;
-        const warming = within(`warming a connection to ${this.replica}`, this.pool.warm(connection), {
-          ms: warmMs,
+        const warming = this.pool.warm(connection);
+        await within(`warming a connection to ${this.replica}`, warming, {
+          ...{ ms: warmMs, signal },
           code: 'database_unreachable',
-        });
-        await unlessAborted(signal, warming).catch((error) => {
+        }).catch((error) => {
           this.pool.cut([connection]);
           throw error;
         });
