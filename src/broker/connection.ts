@@ -91,7 +91,8 @@ const deniedCodes: ReadonlySet<string> = new Set([
 ]);
 
 function connectionError(error: unknown, url: string): ForewarmError {
-  const where = url.replaceAll(/\/\/[^@/]*@/g, '//');
+  // Also of a URL that is none, for a password may have a slash.
+  const where = url.replaceAll(/\/\/[^,]*@/g, '//');
   if (error instanceof NatsError && deniedCodes.has(error.code)) {
     return new ForewarmError('broker_denied', `NATS at ${where} refused the credentials`, {
       hint: 'Check nats.creds, nats.user and nats.password, or who the URL names.',
