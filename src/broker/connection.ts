@@ -13,7 +13,7 @@ import { ForewarmError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
 
 export interface BrokerOptions {
-  /** One URL or several with commas between. */
+  /** One URL or several with commas between; `user:password@` or `token@` in the first counts where nothing else is given. */
   readonly url: string;
   /** Path of a credentials file. */
   readonly creds?: string | undefined;
@@ -32,8 +32,12 @@ export interface BrokerOptions {
 export async function openConnection(
   options: Omit<BrokerOptions, 'logger'> & Partial<Pick<BrokerOptions, 'logger'>>,
 ): Promise<NatsConnection> {
+  const servers = options.url.split(',').map((server) => server.trim());
+  const isGiven = [options.user, options.token, options.creds].some((one) => one !== undefined);
   const settings: ConnectionOptions = {
-    servers: options.url.split(',').map((server) => server.trim()),
+    servers,
+    // NATS's library leaves out who a URL names.
+    ...(isGiven ? {} : identityIn(servers[0] ?? '')),
     name: options.name,
     timeout: options.timeoutMs ?? 5_000,
     maxReconnectAttempts: -1,
@@ -61,6 +65,23 @@ export async function openConnection(
   return connection;
 }
 
+function identityIn(url: string): { user: string; pass: string } | { token: string } | undefined {
+  const userinfo = /^(?:[a-z]+:\/\/)?([^@/]+)@/i.exec(url)?.[1];
+  if (userinfo === undefined) return undefined;
+  const colon = userinfo.indexOf(':');
+  if (colon < 0) return { token: decoded(userinfo) };
+  return { user: decoded(userinfo.slice(0, colon)), pass: decoded(userinfo.slice(colon + 1)) };
+}
+
+/** As it stands where a `%` is no escape. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 const deniedCodes: ReadonlySet<string> = new Set([
   ErrorCode.AuthorizationViolation,
   ErrorCode.AuthenticationExpired,
@@ -70,10 +91,11 @@ const deniedCodes: ReadonlySet<string> = new Set([
 ]);
 
 function connectionError(error: unknown, url: string): ForewarmError {
-  const where = url.replaceAll(/\/\/[^@/]*@/g, '//');
+  // Also of a URL that is none, for a password may have a slash.
+  const where = url.replaceAll(/\/\/[^,]*@/g, '//');
   if (error instanceof NatsError && deniedCodes.has(error.code)) {
     return new ForewarmError('broker_denied', `NATS at ${where} refused the credentials`, {
-      hint: 'Check nats.creds, nats.user and nats.password.',
+      hint: 'Check nats.creds, nats.user and nats.password, or who the URL names.',
       cause: error,
     });
   }

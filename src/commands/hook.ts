@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { replicaOfHost } from '../config/hook-glance.ts';
@@ -54,7 +55,10 @@ export function createCommand(context: CommandContext): Command {
 }
 
 async function install(context: CommandContext, flags: InstallFlags): Promise<void> {
-  const config = checkConfig(context, flags.config);
+  const given = flags.config ?? context.env['FOREWARM_CONFIG'];
+  // libvirt runs the hook in another folder.
+  const file = given === undefined ? undefined : resolve(given);
+  const config = checkConfig(context, file);
   const [timeout] = await findPrograms('timeout');
   if (timeout === undefined) {
     throw new ForewarmError('config_invalid', 'there is no `timeout` on this host', {
@@ -65,7 +69,7 @@ async function install(context: CommandContext, flags: InstallFlags): Promise<vo
     command: [process.execPath, ...hookScript()],
     timeout,
     boundMs: Math.max(leastBoundMs, (config?.waitMs ?? 0) + beyondWaitMs),
-    config: flags.config ?? context.env['FOREWARM_CONFIG'],
+    config: file,
   });
   const path = launcherPath({ folder: flags.folder, libvirtVersion: libvirtVersion() });
   if (flags.dryRun === true) {
@@ -96,10 +100,13 @@ function compileHook(): void {
   }
 }
 
-/** Tells what is wrong with the hook's configuration; the hook is installed all the same and warms nothing. */
+/**
+ * Tells what is wrong with the hook's configuration; the hook is installed all the same and warms nothing. This
+ * environment is left out of it, for libvirt runs the hook with one of its own.
+ */
 function checkConfig(context: CommandContext, file: string | undefined): HookConfig | undefined {
   try {
-    const { config, warnings } = loadHookConfig({ env: context.env, file });
+    const { config, warnings } = loadHookConfig({ env: {}, file });
     for (const warning of warnings) context.err(`forewarm: ${warning}\n`);
     if (replicaOfHost(config.hosts, config.host) === undefined) {
       context.err(

@@ -60,7 +60,7 @@ export function createCommand(context: CommandContext): Command {
     .option('--concurrent', 'start COMMAND at once; --when-ready opens its gate')
     .option(
       '--when-ready <command>',
-      'with --concurrent: run by the shell once, when the target is warm or the deadline is there',
+      'with --concurrent: run by the shell once, when the target is warm or the deadline is there, with FOREWARM_VM, FOREWARM_TARGET and FOREWARM_OUTCOME in its environment',
     )
     .option('--qmp <socket>', "move by QEMU's own QMP socket, without COMMAND")
     .option('--to-uri <uri>', 'with --qmp: where the destination listens, as tcp:HOST:PORT')

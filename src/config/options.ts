@@ -21,7 +21,8 @@ import {
 const nats = {
   url: option(natsUrl, {
     default: natsDefaults.url,
-    description: 'NATS server, or several with commas between.',
+    description:
+      'NATS server, or several with commas between; the first may have `user:password@` or `token@`.',
   }),
   creds: optional(path, { description: 'Credentials file of NATS (JWT and key).' }),
   user: optional(text, { description: 'User name for NATS.' }),

@@ -47,8 +47,13 @@ export async function runHookProcess(argv: readonly string[], refusal: number): 
   };
   const fault = (error: unknown) => {
     const { code, message } = describeError(error);
-    const refuses = code === 'config_invalid' && argv[1] === 'migrate' && asksToRefuse(process.env);
-    const going = refuses ? 'refused by policy require' : 'going on without warming';
+    const isComing = argv[1] === 'migrate';
+    const refuses = code === 'config_invalid' && isComing && asksToRefuse(process.env);
+    const going = refuses
+      ? 'refused by policy require'
+      : isComing
+        ? 'going on without warming'
+        : 'its end here is not told';
     end({ allow: !refuses, line: `guest ${argv[0]}: ${message.replaceAll(/\s*\n\s*/g, '; ')}; ${going}` });
   };
   process.on('uncaughtException', fault);

@@ -30,7 +30,9 @@ case "$2 $3" in
   "migrate begin" | "stopped end" | "release end") ;;
   *) exit 0 ;;
 esac
-${config === undefined ? '' : `FOREWARM_CONFIG=${quote(config)}\nexport FOREWARM_CONFIG\n`}${quote(timeout)} -k 5 ${boundSeconds} ${command.map(quote).join(' ')} "$@"
+${config === undefined ? '' : `FOREWARM_CONFIG=${quote(config)}\nexport FOREWARM_CONFIG\n`}# A signal may be the hook's answer: of that the shell's own word goes nowhere, and what the hook says to stderr.
+exec 3>&2 2>/dev/null
+(exec ${quote(timeout)} -k 5 ${boundSeconds} ${command.map(quote).join(' ')} "$@" 2>&3 3>&-)
 status=$?
 case $status in
   0 | ${128 + constants.signals[hardEnds.allow]}) exit 0 ;;
@@ -38,8 +40,8 @@ case $status in
   ${refusalStatus} | ${128 + constants.signals[hardEnds.refuse]}) exit 1 ;;
 esac
 message="guest $1: the hook ended with $status (124: not within ${boundSeconds} s); going on without warming"
-echo "forewarm: $message" >&2
-logger -t forewarm -- "$message" 2>/dev/null </dev/null
+echo "forewarm: $message" >&3
+logger -t forewarm -- "$message" 3>&- </dev/null
 exit 0
 `;
 }

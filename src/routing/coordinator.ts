@@ -21,6 +21,8 @@ export interface CoordinatorOptions<C extends object> {
 
 /** After a swap the new replica is asked this often whether it is well, as long as the old one is drained. */
 const checkEveryMs = 1_000;
+/** Pause behind switches that newer routes overtook, so that a storm of routes is none of connections. */
+const overtakenMs = { firstMs: 50, maxMs: 1_000 } as const;
 /** Longest that the end of a pool waits for NATS. */
 const natsCloseMs = 2_000;
 
@@ -35,6 +37,7 @@ export class Coordinator<C extends object> {
   readonly #draining = new Map<Switching<C>, Promise<void>>();
   readonly #pause: RetryPause;
   readonly #fallbackPause: RetryPause;
+  readonly #overtakenPause = new RetryPause(overtakenMs);
   readonly #wanted: Wanted;
   readonly #loop: Promise<void>;
   readonly #feed: Promise<void>;
@@ -133,10 +136,12 @@ export class Coordinator<C extends object> {
       this.#wake = new AbortController();
       const next = this.#next();
       if (next === undefined) {
-        this.#unstrand(false);
-        this.#failure = undefined;
+        if (!this.#willFollow()) {
+          this.#unstrand(false);
+          this.#failure = undefined;
+        }
         // The end of the pool wakes it too.
-        await sleepUntil(this.#isWanted() ? this.#pause.leftMs : undefined, this.#wake.signal);
+        await sleepUntil(this.#isWanted() ? this.#leftMs : undefined, this.#wake.signal);
       } else {
         await this.#switch(next.to, next.fallback, signal);
       }
@@ -152,7 +157,17 @@ export class Coordinator<C extends object> {
   }
 
   #mayFollow(): boolean {
+    return this.#isWanted() && this.#leftMs <= 0;
+  }
+
+  /** Now, or as soon as the routes are calm. */
+  #willFollow(): boolean {
     return this.#isWanted() && this.#pause.leftMs <= 0;
+  }
+
+  /** Until the route may be followed. */
+  get #leftMs(): number {
+    return Math.max(this.#pause.leftMs, this.#overtakenPause.leftMs);
   }
 
   #mayFallBack(): boolean {
@@ -178,6 +193,7 @@ export class Coordinator<C extends object> {
     try {
       const reason = this.#failure?.error;
       this.#current = await switching.swap(abort.signal);
+      this.#overtakenPause.reset();
       this.#previous = from.replica;
       this.#failure = undefined;
       if (fallback) {
@@ -192,12 +208,14 @@ export class Coordinator<C extends object> {
       void this.#watch(switching);
       this.#unstrand(true);
     } catch (error) {
-      if (!abort.signal.aborted && fallback) {
+      if (abort.signal.aborted) {
+        this.#overtakenPause.failed();
+      } else if (fallback) {
         // Nowhere to go: those who wait are told so, and one who comes after the pause asks again.
         this.#fallbackPause.failed();
         this.#failure = undefined;
         this.#unstrand(false);
-      } else if (!abort.signal.aborted) {
+      } else {
         this.#pause.failed();
         report.count('retries');
         const inMs = Math.round(this.#pause.leftMs);
@@ -228,7 +246,7 @@ export class Coordinator<C extends object> {
   #openFailed(tenure: Tenure<C>, error: unknown): Promise<boolean> {
     if (this.hasEnded) return Promise.resolve(false);
     if (tenure !== this.#current) return Promise.resolve(true);
-    const elsewhere = this.#preparing !== undefined || this.#mayFollow() || this.#mayFallBack();
+    const elsewhere = this.#preparing !== undefined || this.#willFollow() || this.#mayFallBack();
     if (!elsewhere) return Promise.resolve(false);
     return new Promise((resolve) => {
       this.#stranded.push(resolve);

@@ -16,10 +16,12 @@ export interface SwitchOptions {
   readonly prefix?: string;
   /** Where the pool begins while NATS cannot be asked or has no route for the VM. */
   readonly defaultReplica: string;
-  /** Longest wait of the first checkouts for the VM's route, 2000. */
+  /** Longest wait of the first checkouts for the VM's route, 2000; half of the time that a checkout may take, where that is less. */
   readonly startMs?: number;
   /** Bound of opening one connection, and of each look at a server, 5000. */
   readonly connectMs?: number;
+  /** Bound of warming one connection before a swap, 30000; a switch whose warming takes longer is tried again. */
+  readonly warmMs?: number;
   /** Most connections that are opened and warmed before a swap; as many as are busy, but no more. Default 100. */
   readonly prepareMax?: number;
   /**
@@ -28,7 +30,10 @@ export interface SwitchOptions {
    * notice. `false` does not look.
    */
   readonly catchUp?: false | { readonly waitMs?: number; readonly otherwise?: 'stay' | 'go' };
-  /** Longest that new checkouts are held back at once, for that the new replica shows the last of it, 1000. */
+  /**
+   * Longest that new checkouts are held back at once, for that the new replica shows the last of it, 1000; half of
+   * the time that a checkout may take, where that is less.
+   */
   readonly holdMs?: number;
   /** How long connections of the old replica may be in use after the swap before they are cut off, 30000. */
   readonly drainMs?: number;
@@ -43,6 +48,7 @@ export interface SwitchSettings {
   readonly defaultReplica: string;
   readonly startMs: number;
   readonly connectMs: number;
+  readonly warmMs: number;
   readonly prepareMax: number;
   readonly catchUp: { readonly waitMs: number; readonly otherwise: 'stay' | 'go' } | null;
   readonly holdMs: number;
@@ -77,6 +83,7 @@ export function switchSettings(
     defaultReplica: options.defaultReplica,
     startMs: options.startMs ?? 2_000,
     connectMs: options.connectMs ?? 5_000,
+    warmMs: options.warmMs ?? 30_000,
     prepareMax: options.prepareMax ?? 100,
     catchUp:
       options.catchUp === false
@@ -88,11 +95,19 @@ export function switchSettings(
     replicas: new Set(names),
     logger: options.logger ?? silentLogger,
   };
-  const { startMs, connectMs, prepareMax, holdMs, drainMs, retry, catchUp } = settings;
-  const numbers = { startMs, connectMs, prepareMax, holdMs, drainMs, ...retry, waitMs: catchUp?.waitMs ?? 0 };
+  const { startMs, connectMs, warmMs, prepareMax, holdMs, drainMs, retry, catchUp } = settings;
+  const waitMs = catchUp?.waitMs ?? 0;
+  const numbers = { startMs, connectMs, warmMs, prepareMax, holdMs, drainMs, ...retry, waitMs };
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isFinite(value) || value < 0)
       throw new ForewarmError('config_invalid', `${name} must be a number of 0 or more, not ${value}`);
   }
   return settings;
+}
+
+/** The same, with checkouts held back for no more than half of the time that each may take; 0 bounds none. */
+export function withinCheckouts(settings: SwitchSettings, timeoutMs: number): SwitchSettings {
+  if (timeoutMs === 0) return settings;
+  const { startMs, holdMs } = settings;
+  return { ...settings, startMs: Math.min(startMs, timeoutMs / 2), holdMs: Math.min(holdMs, timeoutMs / 2) };
 }

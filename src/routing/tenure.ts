@@ -1,3 +1,4 @@
+import { within } from '../lib/within.ts';
 import type { Driver, ReplicaPool } from './driver.ts';
 
 export interface TenureEvents {
@@ -5,6 +6,12 @@ export interface TenureEvents {
   freed(): void;
   /** An idle connection of this replica broke. */
   broke(error: unknown): void;
+}
+
+export interface PrepareOptions {
+  readonly atOnce: number;
+  readonly warmMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** A replica for as long as a pool of connections to it is in use, and who has them. */
@@ -51,17 +58,28 @@ export class Tenure<C extends object> {
     }
   }
 
-  /** Sees to it that so many connections are open and warm, `atOnce` at a time; the pool must be unused yet. */
-  async prepare(count: number, options: { readonly atOnce: number; readonly signal: AbortSignal }) {
+  /**
+   * Sees to it that so many connections are open and warm, `atOnce` at a time, each warmed within `warmMs`; the pool
+   * must be unused yet. What is being warmed when the signal aborts, or when the bound is reached, is cut off.
+   */
+  async prepare(count: number, options: PrepareOptions): Promise<void> {
+    const { signal, warmMs } = options;
     const held: C[] = [];
     let left = count;
     const work = async () => {
       while (left-- > 0) {
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         const connection = await this.open();
         held.push(connection);
         if (this.#warm.has(connection)) continue;
-        await this.pool.warm(connection);
+        const warming = this.pool.warm(connection);
+        await within(`warming a connection to ${this.replica}`, warming, {
+          ...{ ms: warmMs, signal },
+          code: 'database_unreachable',
+        }).catch((error) => {
+          this.pool.cut([connection]);
+          throw error;
+        });
         this.#warm.add(connection);
       }
     };

@@ -6,6 +6,10 @@ import { untilAt } from './support/switch-world.ts';
 
 /** A pool and its replicas: dead, silent, behind, or left with work on them. */
 
+/** Of drivers that are used as they will not be for long: each is told once in a process. */
+const warnings: string[] = [];
+process.on('warning', (warning) => warnings.push(`${warning.name}: ${warning.message}`));
+
 describeSwitching('a switching pool', (suite) => {
   test('a target that refuses: stays, says so, and gets there once it can', async () => {
     await suite.desk.to('db1');
@@ -183,8 +187,8 @@ describeSwitching('a switching pool', (suite) => {
   test('transactions finish where they began, and are cut off at the limit', async () => {
     await suite.desk.to('db1');
     const { pool, diary } = suite.open({ drainMs: 1_500 });
-    const [short, long] = await Promise.all([pool.hold(), pool.hold()]);
-    for (const held of [short, long]) {
+    const [short, ...long] = await Promise.all([pool.hold(), pool.hold(), pool.hold()]);
+    for (const held of [short, ...long]) {
       await held.run('BEGIN');
       await held.run('SELECT n FROM counter');
     }
@@ -194,20 +198,52 @@ describeSwitching('a switching pool', (suite) => {
     expect(await short.run('SELECT n FROM counter')).toHaveLength(1);
     await short.run('COMMIT');
     short.release();
-    const sleeping = long.run(
-      suite.kind === 'postgres' ? 'SELECT pg_sleep(60)' : 'SELECT SLEEP(60) FROM counter',
-    );
-    const outcome = sleeping.then(
-      () => 'answered',
-      () => 'rejected',
-    );
+    const sleep = suite.kind === 'postgres' ? 'SELECT pg_sleep(60)' : 'SELECT SLEEP(60) FROM counter';
+    const outcomes = Promise.allSettled(long.map((held) => held.run(sleep)));
     await diary.untilPhase('completed db2');
-    expect(await outcome).toBe('rejected');
-    await expect(long.run('SELECT n FROM counter')).rejects.toThrow();
-    long.release();
-    expect(pool.counters.connectionsCut).toBe(1);
-    expect(diary.switches.at(-1)).toMatchObject({ phase: 'completed', cut: 1 });
+    // As the driver says it of a connection that was lost.
+    const lost =
+      suite.kind === 'postgres' ? { message: 'Connection terminated' } : { code: 'PROTOCOL_CONNECTION_LOST' };
+    expect(await outcomes).toMatchObject(long.map(() => ({ status: 'rejected', reason: lost })));
+    for (const held of long) {
+      await expect(held.run('SELECT n FROM counter')).rejects.toThrow();
+      held.release();
+    }
+    expect(pool.counters.connectionsCut).toBe(2);
+    expect(diary.switches.at(-1)).toMatchObject({ phase: 'completed', cut: 2 });
     await vi.waitFor(async () => expect(await suite.site.sessions('db1')).toBe(0), { timeout: 10_000 });
+    expect(warnings).toEqual([]);
+  });
+
+  test('warming that does not end is cut off, and tried again', async () => {
+    await suite.desk.to('db1');
+    const sleep = suite.kind === 'postgres' ? 'SELECT pg_sleep(3)' : 'SELECT SLEEP(3) FROM counter';
+    let isSlow = true;
+    const warm = async (connection: { query(sql: string): Promise<unknown> }) => {
+      if (isSlow) await connection.query(sleep);
+    };
+    const { pool, diary } = suite.open({ warm, warmMs: 200 } as PoolExtras);
+    await pool.port();
+    await suite.desk.to('db2');
+    await diary.untilNoticed('retry');
+    expect(diary.switches.find(({ phase }) => phase === 'failed')?.reason).toContain('warming a connection');
+    expect(await pool.port()).toBe(suite.site.port('db1'));
+    isSlow = false;
+    await untilAt(pool, 'db2');
+    expect(await pool.port()).toBe(suite.site.port('db2'));
+  });
+
+  test('a newer route does not wait for warming that does not end', async () => {
+    await suite.desk.to('db1');
+    const warm = () => new Promise<void>(() => {});
+    const { pool, diary } = suite.open({ warm } as PoolExtras);
+    await pool.port();
+    await suite.desk.to('db2');
+    await vi.waitFor(async () => expect(await suite.site.sessions('db2')).toBeGreaterThan(1));
+    await suite.desk.to('db1');
+    await diary.untilPhase('superseded db2');
+    await vi.waitFor(async () => expect(await suite.site.sessions('db2')).toBe(0), { timeout: 10_000 });
+    expect(await pool.port()).toBe(suite.site.port('db1'));
   });
 
   test('as many connections as are busy are open and warm before the swap', async () => {

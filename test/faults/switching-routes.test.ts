@@ -109,6 +109,24 @@ describeSwitching('a switching pool', (suite) => {
     await expect.poll(() => pool.route.epoch).toBe(last!.epoch);
   });
 
+  test('a storm of routes is no storm of connections, and the last route counts', async () => {
+    const proxies = {
+      db2: await suite.proxyTo(suite.site.port('db2')),
+      primary: await suite.proxyTo(suite.site.port('primary')),
+    };
+    for (const proxy of Object.values(proxies)) proxy.silence();
+    await suite.desk.to('db1');
+    const { pool } = suite.open({ ports: { db2: proxies.db2.port, primary: proxies.primary.port } });
+    await pool.port();
+    // None of these can be prepared: each is overtaken by the next.
+    for (let count = 0; count < 200; count++) await suite.desk.to(count % 2 ? 'db2' : 'primary');
+    await vi.waitFor(() => expect(pool.route.epoch).toBe(201), { timeout: 15_000 });
+    expect(pool.counters.preparation).toBeLessThan(100);
+    expect(await pool.port()).toBe(suite.site.port('db1'));
+    for (const proxy of Object.values(proxies)) proxy.reset();
+    await untilAt(pool, 'db2', 30_000);
+  });
+
   test.each(['preparation', 'in progress', 'post', 'completed'] as const)(
     'ends in the phase %s',
     async (phase) => {

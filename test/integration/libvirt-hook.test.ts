@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
 import type { PublisherConfig } from '../../src/config/options.ts';
@@ -277,7 +277,8 @@ test('an install writes a launcher that answers calls', async () => {
       process.execPath,
       [
         ...['--import', 'tsx', 'src/cli.ts', 'hook', 'libvirt', '--install'],
-        ...['--folder', target, '--config', host.configFile, ...more],
+        // As an operator types it; libvirt runs the hook elsewhere.
+        ...['--folder', target, '--config', relative('.', host.configFile), ...more],
       ],
       { encoding: 'utf8' },
     );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { connectBroker } from '../../src/broker/broker.ts';
-import { followRoute } from '../../src/broker/route-feed.ts';
+import { followRoute, type NatsOptions } from '../../src/broker/route-feed.ts';
 import { type NatsServer, startNats } from '../../src/lab/nats-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -33,7 +33,9 @@ const admin = () =>
     logger: silentLogger,
   });
 
-function follow(user: string) {
+const at = (user: string): NatsOptions => ({ url: nats.url, user, password: 'secret', timeoutMs: 500 });
+
+function follow(nats: string | NatsOptions) {
   const stop = new AbortController();
   const seen: string[] = [];
   const lost: unknown[] = [];
@@ -41,7 +43,7 @@ function follow(user: string) {
   const done = followRoute(
     {
       vm: 'app1',
-      nats: { url: nats.url, user, password: 'secret', timeoutMs: 500 },
+      nats,
       prefix: 'feed',
       logger: silentLogger,
       name: 'feed',
@@ -69,7 +71,7 @@ function follow(user: string) {
 test('the right to read the bucket is enough, also after an outage', async () => {
   let broker = await admin();
   await broker.routes.set('app1', { replica: 'db1' });
-  const feed = follow('reader');
+  const feed = follow(at('reader'));
   await vi.waitFor(() => expect(feed.currentCount()).toBe(1), { timeout: 10_000 });
   expect(feed.seen).toEqual(['db1 1']);
   await broker.routes.set('app1', { replica: 'db2' });
@@ -90,7 +92,7 @@ test('the right to read the bucket is enough, also after an outage', async () =>
 test('a VM without a route, or whose route was deleted, tells nothing', async () => {
   const broker = await admin();
   await broker.routes.delete('app1');
-  const feed = follow('reader');
+  const feed = follow(at('reader'));
   await vi.waitFor(() => expect(feed.currentCount()).toBe(1), { timeout: 10_000 });
   expect(feed.seen).toEqual([]);
   await broker.routes.set('app1', { replica: 'db1' });
@@ -99,9 +101,19 @@ test('a VM without a route, or whose route was deleted, tells nothing', async ()
   await feed.end();
 });
 
+test('who connects may stand in the URL', async () => {
+  const broker = await admin();
+  await broker.routes.set('app2', { replica: 'db1' });
+  const feed = follow(nats.url.replace('//', '//reader:%73ecret@'));
+  await vi.waitFor(() => expect(feed.currentCount()).toBe(1), { timeout: 10_000 });
+  expect(feed.lost).toEqual([]);
+  await broker.close();
+  await feed.end();
+});
+
 test('without that right, or with a wrong password, it says so and goes on trying', async () => {
   for (const user of ['nobody', 'stranger']) {
-    const feed = follow(user);
+    const feed = follow(at(user));
     await vi.waitFor(() => expect(feed.lost.length).toBeGreaterThan(1), { timeout: 10_000 });
     expect(feed.lost[0]).toMatchObject({ code: expect.stringMatching(/^broker_/) });
     expect(feed.seen).toEqual([]);

@@ -3,11 +3,12 @@ import pg from 'pg';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
 import { afterAll, beforeAll, expect, expectTypeOf, test } from 'vitest';
-import { createSwitchingPgPool, type SwitchingPgPool } from '../../src/index.ts';
+import { createSwitchingPgPool, type SwitchingPgPool, type SwitchOptions } from '../../src/index.ts';
 import { type NatsServer, startNats } from '../../src/lab/nats-server.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import { RouteDesk } from '../faults/support/switch-world.ts';
+import { TcpProxy } from '../faults/support/tcp-proxy.ts';
 import { expectNoSessions } from './servers.ts';
 import { hundredSwitches, kyselyGoesAlong, type Mark, type MarksDatabase } from './switching-proofs.ts';
 
@@ -29,7 +30,11 @@ beforeAll(async () => {
 });
 afterAll(() => owned.dispose());
 
-function open(prefix: string, extra: pg.PoolConfig = {}): SwitchingPgPool {
+function open(
+  prefix: string,
+  extra: pg.PoolConfig = {},
+  options: Partial<SwitchOptions> = {},
+): SwitchingPgPool {
   const at = (host: string) => ({
     host,
     port: cluster.primary.port,
@@ -46,6 +51,7 @@ function open(prefix: string, extra: pg.PoolConfig = {}): SwitchingPgPool {
     // However slow this machine is at the moment.
     holdMs: 10_000,
     pool: extra,
+    ...options,
   });
 }
 
@@ -201,6 +207,16 @@ test('without a listener for errors, a broken idle connection ends nothing', asy
   );
   await expect.poll(() => pool.totalCount).toBe(0);
   expect((await pool.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }]);
+});
+
+test('a NATS that says nothing lets no checkout run out of its time', async () => {
+  const proxy = await TcpProxy.start(nats.port);
+  proxy.silence();
+  const url = `nats://127.0.0.1:${proxy.port}`;
+  const pool = open('silent', { connectionTimeoutMillis: 10_000 }, { nats: url, startMs: 600_000 });
+  expect((await pool.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }]);
+  await pool.end();
+  await proxy.close();
 });
 
 test('what is configured wrong is said at once', () => {

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { PoolConnection, PoolOptions, QueryOptions } from 'mysql2';
 import type { PoolConnection as PromiseConnection } from 'mysql2/promise';
+import { within } from '../../lib/within.ts';
 import type { PoolEvents, ReplicaPool } from '../driver.ts';
 import { CorePool, type DriverConnection, type EndCallback, poolConfig } from './core-pool.ts';
 
@@ -147,19 +148,26 @@ export class MysqlReplicaPool implements ReplicaPool<PoolConnection> {
   cut(connections: readonly PoolConnection[]): void {
     for (const connection of connections) {
       // `destroy` would leave what runs on it without an answer for ever.
-      (connection as unknown as DriverConnection).stream.destroy(
-        new Error('the connection was cut off, for its pool has switched to another replica'),
-      );
+      const lost = new Error('the connection was cut off, for its pool has switched to another replica');
+      // As the driver says it of a connection that the server has closed.
+      const cut = Object.assign(lost, { code: 'PROTOCOL_CONNECTION_LOST', fatal: true });
+      (connection as unknown as DriverConnection).stream.destroy(cut);
     }
   }
 
   async #settle(connection: PoolConnection): Promise<void> {
     const promised = connection.promise();
-    try {
+    const setAll = async () => {
       for (const [name, value] of Object.entries(this.#options.session)) {
         // Not by placeholders, which the application may write in a way of its own.
         await promised.query(`SET SESSION ${connection.escapeId(name)} = ${connection.escape(value)}`);
       }
+    };
+    try {
+      await within('the settings of a new session', setAll(), {
+        ms: this.#options.connectMs,
+        code: 'database_unreachable',
+      });
     } catch (error) {
       connection.destroy();
       throw error;

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { followRoute } from '../../broker/route-feed.ts';
 import { Coordinator } from '../coordinator.ts';
 import type { Driver } from '../driver.ts';
-import { type SwitchOptions, switchSettings } from '../options.ts';
+import { type SwitchOptions, switchSettings, withinCheckouts } from '../options.ts';
 import { type Notice, type PoolCounters, type PoolRoute, Report, type SwitchEvent } from '../report.ts';
 import { openPostgresProbe } from './probe.ts';
 import { PgReplicaPool, type PgWarm } from './replica-pool.ts';
@@ -37,12 +37,14 @@ export class SwitchingPgPool extends pg.Pool {
 
   /** Throws `config_invalid` or `name_invalid`. */
   constructor(options: SwitchingPgPoolOptions) {
-    const settings = switchSettings(options, options.replicas);
+    const given = switchSettings(options, options.replicas);
     const configOf = (replica: string): pg.PoolConfig => {
-      const given = options.replicas[replica] ?? {};
-      return { ...options.pool, ...(typeof given === 'string' ? { connectionString: given } : given) };
+      const at = options.replicas[replica] ?? {};
+      return { ...options.pool, ...(typeof at === 'string' ? { connectionString: at } : at) };
     };
-    super(configOf(settings.defaultReplica));
+    super(configOf(given.defaultReplica));
+    const timeoutMs = this.options.connectionTimeoutMillis ?? 0;
+    const settings = withinCheckouts(given, timeoutMs);
     this.#report = new Report(this);
     const driver: Driver<pg.PoolClient> = {
       pool: (replica, events) => {
@@ -75,7 +77,7 @@ export class SwitchingPgPool extends pg.Pool {
       settings,
       report: this.#report,
       rules: {
-        timeoutMs: this.options.connectionTimeoutMillis ?? 0,
+        timeoutMs,
         timedOut: () => new Error('timeout exceeded when trying to connect'),
         closed: () => new Error('Cannot use a pool after calling end on the pool'),
       },

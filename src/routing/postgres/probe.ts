@@ -27,8 +27,15 @@ export async function openPostgresProbe(config: pg.ClientConfig, connectMs: numb
     void client.end().catch(() => {});
     throw error;
   }
+  // The driver wants to be asked one thing at a time.
+  let turn: Promise<unknown> = Promise.resolve();
+  const query = <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) => {
+    const result = turn.then(() => client.query<Row>(text, values));
+    turn = result.catch(() => {});
+    return result;
+  };
   const ask = async (): Promise<WalPosition | null> => {
-    const { rows } = await client.query<PositionRow>(positionStatement);
+    const { rows } = await query<PositionRow>(positionStatement);
     const row = rows[0];
     if (row === undefined || row.lsn === null) return null;
     const lsn = parseLsn(row.lsn);
@@ -54,10 +61,10 @@ export async function openPostgresProbe(config: pg.ClientConfig, connectMs: numb
       return { is: here.lsn >= seen.lsn ? 'yes' : 'no' };
     },
     async ping() {
-      await client.query('SELECT 1');
+      await query('SELECT 1');
     },
     async kill(sessionId) {
-      await client.query(endSessionStatement, [sessionId]);
+      await query(endSessionStatement, [sessionId]);
     },
     close() {
       void client.end().catch(() => {});

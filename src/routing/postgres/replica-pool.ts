@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import pg from 'pg';
 import { loadStatement } from '../../lib/sql-file.ts';
+import { within } from '../../lib/within.ts';
 import type { PoolEvents, ReplicaPool } from '../driver.ts';
 
 const settingStatement = loadStatement('postgres', 'session-setting').text;
@@ -49,14 +50,21 @@ export class PgReplicaPool implements ReplicaPool<pg.PoolClient> {
     const client = await this.inner.connect();
     if (this.#ready.has(client)) return client;
     try {
-      for (const [name, value] of Object.entries(this.#options.session))
-        await client.query(settingStatement, [name, value]);
+      await within('the settings of a new session', this.#settle(client), {
+        ms: this.#options.connectMs,
+        code: 'database_unreachable',
+      });
     } catch (error) {
       client.release(error as Error);
       throw error;
     }
     this.#ready.add(client);
     return client;
+  }
+
+  async #settle(client: pg.PoolClient): Promise<void> {
+    for (const [name, value] of Object.entries(this.#options.session))
+      await client.query(settingStatement, [name, value]);
   }
 
   async warm(client: pg.PoolClient): Promise<void> {

@@ -24,7 +24,11 @@ test.each([
   ['SIGUSR2', 0],
   ['SIGVTALRM', 1],
 ])('a hook that ends itself by %s has said %i', (signal, status) =>
-  expect(launch(`kill -${signal.slice(3)} $$`)).toMatchObject({ status, stdout: '' }),
+  expect(launch(`echo why >&2; kill -${signal.slice(3)} $$`)).toEqual({
+    status,
+    stdout: '',
+    stderr: 'why\n',
+  }),
 );
 
 test.each([

@@ -162,7 +162,9 @@ describe('the launcher', () => {
       ...{ command: ["/opt/it's/node", '/a b/hook.cjs'], timeout: '/usr/bin/timeout' },
       ...{ boundMs: 60_000, config: '/etc/x y.yaml' },
     });
-    expect(script).toContain(`'/usr/bin/timeout' -k 5 60 '/opt/it'\\''s/node' '/a b/hook.cjs' "$@"`);
+    expect(script).toContain(
+      `'/usr/bin/timeout' -k 5 60 '/opt/it'\\''s/node' '/a b/hook.cjs' "$@" 2>&3 3>&-`,
+    );
     expect(script).toContain("FOREWARM_CONFIG='/etc/x y.yaml'");
   });
 });
