@@ -4,8 +4,8 @@ import type { MigrationRun } from './migration-run.ts';
 import { settleReady } from './ready.ts';
 import { look, type RoundContext } from './warming-round.ts';
 
-/** Long enough for a source to walk its pool and to answer. */
-const nearMs = 600;
+/** Long enough for a source that is busy to walk its pool and to answer, and for a walk here. */
+const nearMs = 1_000;
 
 /**
  * What is done while the last of a plan is read, so that ready need not wait for it afterwards: the source is
@@ -16,9 +16,11 @@ export class NearEnd {
   readonly #context: RoundContext;
   readonly #askAnew: () => Promise<SourceAnswer>;
   readonly #stop: AbortSignal;
+  #done = 0;
   #asked: Promise<void> | undefined;
   #answer: SourceAnswer | undefined;
   #measured: Promise<void> | undefined;
+  #over = false;
 
   constructor(
     run: MigrationRun,
@@ -37,21 +39,28 @@ export class NearEnd {
   /** Told after each step of the reading; `leftMs`: what the rest will take. */
   step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
     if (this.#run.record.readyAt !== undefined) return;
-    if (leftMs < nearMs) {
-      this.#asked ??= this.#askAnew().then((answer) => {
-        this.#answer = answer;
-      });
-    }
-    if (this.#answer !== undefined && blocksDone >= this.#run.parts.config.warm.goal * blocksTotal) {
-      this.#measured ??= this.#measure(this.#answer);
-    }
+    this.#done = blocksDone / blocksTotal;
+    if (leftMs < nearMs) this.#asked ??= this.#ask();
+    this.#measureOnce();
   }
 
   /** The source's newest answer, if it was asked; nothing of this is under way any more then. */
   async settled(): Promise<SourceAnswer | undefined> {
+    this.#over = true;
     await this.#asked;
     await this.#measured;
     return this.#answer;
+  }
+
+  async #ask(): Promise<void> {
+    this.#answer = await this.#askAnew();
+    this.#measureOnce();
+  }
+
+  #measureOnce(): void {
+    // The next round measures soon enough by itself.
+    if (this.#over || this.#answer === undefined || this.#done < this.#run.parts.config.warm.goal) return;
+    this.#measured ??= this.#measure(this.#answer);
   }
 
   /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, the next round tells. */
