@@ -18,6 +18,9 @@ import { ServerWatch } from './server-watch.ts';
 import { TargetShare } from './target-share.ts';
 import { WorkSets } from './work-sets.ts';
 
+/** Part of the connections that may be at the disk at once; the others fill the pool meanwhile. */
+const diskShare = 3 / 4;
+
 /** Puts an agent's parts together and runs them until `signal` aborts, then drains. */
 export async function serveReplica(
   agent: {
@@ -35,7 +38,7 @@ export async function serveReplica(
   await Promise.all([watch.look(), device.restore()]);
   const share = new TargetShare({
     maxPoolFraction: config.warm.maxPoolFraction,
-    slots: config.warm.connections,
+    slots: Math.ceil(diskShare * config.warm.connections),
   });
   const profiles = new Profiles({ config, engine, broker, logger, metrics });
   const parts: AgentParts = { config, broker, engine, watch, device, share, profiles, logger, metrics };

@@ -3,6 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import { estimateMs } from '../planning/cost-model.ts';
 import { type Cursor, nextStep, type ReadStep, startCursor } from '../planning/extents.ts';
 import { gapChooser } from '../planning/gaps.ts';
+import { interleave } from '../planning/interleave.ts';
 import type { Plan } from '../planning/plan.ts';
 import { decideThrottle, type ThrottleReason } from '../planning/throttle.ts';
 import type { Device } from './device.ts';
@@ -44,20 +45,22 @@ type Segments = Plan<LocalRelation>['segments'];
  * aborted or the other migrations changed; rejects with what the database said.
  */
 export async function readPlan(
-  segments: Segments,
+  planned: Segments,
   context: ReadContext,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { blockBytes } = context;
+  const stepBlocks = Math.max(1, Math.floor(context.stepBytes / blockBytes));
+  const { model } = context.device;
+  const segments = interleave(planned, { model, blockBytes, pieceBlocks: stepBlocks });
   let cursor: Cursor = startCursor;
   let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const { blockBytes } = context;
   const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): ReadStep<LocalRelation> | null => {
     const model = context.device.cuttingCost;
-    const stepBytes = context.stepBytes / context.device.stepDivisor;
-    const wantedBlocks = Math.max(1, Math.floor(stepBytes / blockBytes));
+    const wantedBlocks = Math.max(1, Math.floor(stepBlocks / context.device.stepDivisor));
     const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
     const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
@@ -96,13 +99,18 @@ async function readStep(
   const { engine, device, watch } = context;
   let blocks: number;
   let diskMs: number;
+  let filledAside = false;
   try {
     const { relation, tier, readThrough, wanted } = step;
-    ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted }, rest.stop));
+    const onDiskDone = () => {
+      filledAside = true;
+      endTurn();
+    };
+    ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted, onDiskDone }, rest.stop));
   } finally {
     diskMs = endTurn();
   }
-  if (blocks > 0) device.learn(step, diskMs);
+  if (blocks > 0) device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
   if (step.tier === 'pool') context.place.spend(blocks);
   // Not awaited: the decision uses the newest look there is, at most about half a second old.
   void watch.look();

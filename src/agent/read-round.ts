@@ -4,13 +4,11 @@ import { estimateMs } from '../planning/cost-model.ts';
 import { withHeat } from '../planning/range-cuts.ts';
 import type { SourceAnswer } from './ask-source.ts';
 import type { MigrationRun } from './migration-run.ts';
+import type { NearEnd } from './near-end.ts';
 import { readPlan } from './read-plan.ts';
 import type { ReadingFigures } from './reading-figures.ts';
 import type { Place } from './target-share.ts';
 import { carryHeat, type RoundContext, type Situation } from './warming-round.ts';
-
-/** Long enough for a source to walk its pool and to answer. */
-const nearEndMs = 500;
 
 /** One round of a migration: what was measured, and by what it is read. */
 export interface Round {
@@ -18,8 +16,7 @@ export interface Round {
   readonly context: RoundContext;
   readonly figures: ReadingFigures;
   readonly place: Place;
-  /** Called when little is left to read, perhaps more than once. */
-  readonly onNearEnd: () => void;
+  readonly nearEnd: NearEnd;
 }
 
 /**
@@ -33,7 +30,7 @@ export async function readRound(
   stop: AbortSignal,
 ): Promise<boolean> {
   const { config, engine, device, watch, metrics } = run.parts;
-  const { situation, context, figures, place, onNearEnd } = round;
+  const { situation, context, figures, place, nearEnd } = round;
   figures.startRound(situation, blockBytes);
   metrics.round(run.record.vm);
   const startedMs = systemClock.monotonicMs();
@@ -55,7 +52,7 @@ export async function readRound(
           metrics.step(run.record.vm, report);
           if (figures.step(report)) run.progress(figures.progress);
           const { bytesDone, bytesTotal } = figures.progress;
-          if (estimateMs(device.model, 0, bytesTotal - bytesDone) < nearEndMs) onNearEnd();
+          nearEnd.step(figures.progress, estimateMs(device.model, 0, bytesTotal - bytesDone));
         },
       },
       stop,

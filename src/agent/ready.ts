@@ -9,7 +9,11 @@ const lookAgainMs = 500;
  * Says ready once the target's replay lag is within its limit: a switch must not send an application far
  * back in time. Waits for that until the VM arrives or `stop` aborts, and tells why.
  */
-export async function settleReady(run: MigrationRun, situation: Situation, stop: AbortSignal): Promise<void> {
+export async function settleReady(
+  run: MigrationRun,
+  situation: Pick<Situation, 'plan' | 'residency'>,
+  stop: AbortSignal,
+): Promise<void> {
   const { watch, config } = run.parts;
   const over = AbortSignal.any([stop, run.arrived]);
   let told = '';

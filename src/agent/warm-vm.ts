@@ -1,10 +1,11 @@
 import { systemClock } from '../lib/clock.ts';
 import { defaultHoldPauseOptions, holdPauseMs } from '../planning/hold-pause.ts';
 import { Accounting } from './accounting.ts';
-import { askSource, type SourceAnswer } from './ask-source.ts';
+import { askSource } from './ask-source.ts';
 import { findSource } from './find-source.ts';
 import { followSource } from './follow-source.ts';
 import type { MigrationRun } from './migration-run.ts';
+import { NearEnd } from './near-end.ts';
 import { readRound } from './read-round.ts';
 import { ReadingFigures } from './reading-figures.ts';
 import { settleReady } from './ready.ts';
@@ -82,18 +83,15 @@ async function rounds(
     if (enough && run.record.readyAt === undefined) await settleReady(run, situation, stop);
     if (stop.aborted) return null;
     const ready = run.record.readyAt !== undefined;
-    // What the VM touches while a plan is read would be missing when ready is said.
-    let anew: Promise<SourceAnswer> | undefined;
-    const onNearEnd = () => {
-      if (!ready) anew ??= askAnew();
-    };
+    const nearEnd = new NearEnd(run, { context, askAnew, stop });
     let complete = true;
     if (left) {
-      const round = { situation, context, figures, place, onNearEnd };
+      const round = { situation, context, figures, place, nearEnd };
       complete = await untilReachable(() => readRound(run, answer, round, stop), run, stop);
     } else {
       await untilReachable(() => carryHeat(situation, engine, stop), run, stop);
     }
+    const anew = await nearEnd.settled();
     if (stop.aborted) return null;
     if (provisional) {
       await systemClock.sleep(provisionalPauseMs, stop);
@@ -103,7 +101,7 @@ async function rounds(
     if (!complete) continue;
     if (!ready && left && eager > 0) {
       eager -= 1;
-      answer = (await anew) ?? answer;
+      answer = anew ?? answer;
       continue;
     }
     if (!run.arrived.aborted) {

@@ -39,8 +39,15 @@ export interface RoundContext {
   readonly osDone: Map<string, BlockRanges>;
 }
 
-/** Measures the target and plans what is missing. Walks the target's pool once. */
-export async function assess(workSet: WorkSet, context: RoundContext): Promise<Situation> {
+/** What the target holds of a work set at one moment. */
+type Look = Pick<Situation, 'matches' | 'pool' | 'residency'> & {
+  /** As if there were room for all. */
+  readonly unbounded: Plan<LocalRelation>;
+  readonly planFor: (poolBlocks: number) => Plan<LocalRelation>;
+};
+
+/** Measures the target; plans nothing and sets nothing aside. Walks its pool once. */
+export async function look(workSet: WorkSet, context: RoundContext): Promise<Look> {
   const { engine, device } = context;
   const matches = await engine.match(workSet);
   const pool = await engine.poolState(matches.flatMap(({ local }) => (local === undefined ? [] : [local])));
@@ -59,6 +66,14 @@ export async function assess(workSet: WorkSet, context: RoundContext): Promise<S
       deadlineMs: timeLeftMs(context.deadlineMs()),
     });
   const unbounded = planFor(Number.MAX_SAFE_INTEGER);
+  const wantedBlocks = unbounded.residentBlocks + unbounded.plannedBlocks;
+  const residency = wantedBlocks === 0 ? 1 : unbounded.residentBlocks / wantedBlocks;
+  return { matches, pool, residency, unbounded, planFor };
+}
+
+/** Measures the target and plans what is missing. Walks the target's pool once. */
+export async function assess(workSet: WorkSet, context: RoundContext): Promise<Situation> {
+  const { matches, pool, residency, unbounded, planFor } = await look(workSet, context);
   const needs = { heldBlocks: coldHeld(matches, pool), missingBlocks: unbounded.plannedBlocks };
   const budget = context.budget(pool, needs);
   const plan = unbounded.plannedBlocks <= budget.blocks ? unbounded : planFor(budget.blocks);
@@ -67,8 +82,6 @@ export async function assess(workSet: WorkSet, context: RoundContext): Promise<S
     const ranges = subtract(segment.ranges, context.osDone.get(segment.key) ?? emptyRanges);
     return ranges.starts.length === 0 ? [] : [{ ...segment, ranges, blocks: blockCount(ranges) }];
   });
-  const wantedBlocks = unbounded.residentBlocks + unbounded.plannedBlocks;
-  const residency = wantedBlocks === 0 ? 1 : unbounded.residentBlocks / wantedBlocks;
   return { matches, pool, plan, segments, budget, residency };
 }
 

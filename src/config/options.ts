@@ -107,8 +107,9 @@ export const agentOptions = {
       description: 'Replay lag over which a replica does not count as ready.',
     }),
     connections: option(whole({ min: 1, max: 16 }), {
-      default: 2,
-      description: 'Connections that read at the same time.',
+      default: 4,
+      description:
+        'Connections that warm at the same time; three of four read from the disk, while the fourth fills the pool.',
     }),
   },
   hold: {

@@ -131,6 +131,8 @@ export interface WarmStep {
   /** Spans that hold all of `wanted`, to run through the disk once, gaps bridged; empty where `wanted` can be read as it is. */
   readonly readThrough: Spans;
   readonly wanted: Spans;
+  /** Called where the step goes on without the disk: what it read lies in the page cache, and fills the pool. */
+  readonly onDiskDone?: () => void;
 }
 
 export interface WarmResult {

@@ -95,24 +95,57 @@ function priced(
   return { gapBlocks, operations, bytes, ms };
 }
 
-/** Milliseconds to read these ranges in block order, gaps read through where that is cheaper. */
+/** Milliseconds to read these lists, in any order, gaps read through where that is cheaper. */
 export function readMs(
   cost: DeviceCost,
-  ranges: BlockRanges,
+  lists: readonly BlockRanges[],
   by: Partial<HeatRange> & { readonly blockBytes: number },
 ): number {
   const { blockBytes, low = 0, high = maxHeat } = by;
-  return cheapestGap(cost, countGaps(ranges, { low, high }), blockBytes).ms;
+  return cheapestGap(cost, addGaps(lists.map((ranges) => countGaps(ranges, { low, high }))), blockBytes).ms;
 }
 
-/** For each cost and segment of a plan the gap to read through; counts a segment's gaps when it is first asked for. */
+function addGaps(counts: readonly GapCounts[]): GapCounts {
+  const byWidth = new Uint32Array(widestGapBlocks + 1);
+  let [runs, blocks] = [0, 0];
+  for (const one of counts) {
+    runs += one.runs;
+    blocks += one.blocks;
+    for (let width = 1; width <= widestGapBlocks; width++) byWidth[width]! += one.byWidth[width]!;
+  }
+  return { runs, blocks, byWidth };
+}
+
+/** What may be read in any order has one rank. */
+interface Ranked {
+  readonly ranges: BlockRanges;
+  readonly rank: number;
+}
+
+/**
+ * For each cost and segment of a plan the gap to read through: one for all of a rank, for a device's limits
+ * hold for their sum. Counts the gaps of a rank when it is first asked for.
+ */
 export function gapChooser(
-  segments: readonly { readonly ranges: BlockRanges }[],
+  segments: readonly Ranked[],
   blockBytes: number,
 ): (cost: DeviceCost) => (segment: number) => number {
-  const counted: GapCounts[] = [];
-  return (cost) => (segment) => {
-    counted[segment] ??= countGaps(segments[segment]!.ranges);
-    return cheapestGap(cost, counted[segment], blockBytes).gapBlocks;
+  const counted = new Map<number, GapCounts>();
+  const countRank = (rank: number) => {
+    const lists = segments.filter((one) => one.rank === rank).map(({ ranges }) => countGaps(ranges));
+    const counts = addGaps(lists);
+    counted.set(rank, counts);
+    return counts;
+  };
+  return (cost) => {
+    const chosen = new Map<number, number>();
+    return (segment) => {
+      const { rank } = segments[segment]!;
+      const known = chosen.get(rank);
+      if (known !== undefined) return known;
+      const { gapBlocks } = cheapestGap(cost, counted.get(rank) ?? countRank(rank), blockBytes);
+      chosen.set(rank, gapBlocks);
+      return gapBlocks;
+    };
   };
 }

@@ -1,4 +1,4 @@
-import { type BlockRanges, blockCount, maxHeat } from './block-ranges.ts';
+import { blockCount, maxHeat } from './block-ranges.ts';
 import { readMs } from './gaps.ts';
 import type { PlanInput, Segment, TargetRelation } from './plan.ts';
 import { byShare, type Demand } from './plan-allot.ts';
@@ -8,6 +8,7 @@ export interface OrderedSegments<R> {
   readonly pool: readonly Segment<R>[];
   readonly os: readonly Segment<R>[];
   readonly poolMs: number;
+  readonly osMs: number;
   readonly reason: string;
 }
 
@@ -28,7 +29,11 @@ export function orderSegments<R extends TargetRelation>(
   const exact = byShare(demands.filter((d) => d.verdict === 'blocks'));
   const byName = byShare(demands.filter((d) => d.verdict === 'relation'));
   const cost = (low: number, high: number, of: readonly Demand<R>[]) =>
-    of.reduce((ms, d) => ms + readMs(model, d.pool, { blockBytes, low, high }), 0);
+    readMs(
+      model,
+      of.map((d) => d.pool),
+      { blockBytes, low, high },
+    );
   const nameMs = cost(0, maxHeat, byName);
   const wholeMs = cost(0, maxHeat, exact) + nameMs;
   const time = deadlineMs === null ? Number.POSITIVE_INFINITY : deadlineMs * (1 - deadlineReserve);
@@ -41,22 +46,48 @@ export function orderSegments<R extends TargetRelation>(
     reason = `${Math.round(wholeMs)} ms to read, ${Math.round(deadlineMs!)} ms left: `;
     reason += low > 1 ? `heat ${low} and above first, then hottest first` : 'exact blocks first';
   }
-  const segmentsOf = (of: readonly Demand<R>[], tier: 'pool' | 'os', cut: (r: BlockRanges) => BlockRanges) =>
-    of.flatMap((d): Segment<R>[] => {
-      const ranges = cut(d[tier]);
-      if (ranges.starts.length === 0 || d.local === undefined) return [];
-      return [{ relation: d.local, key: d.key, tier, ranges, blocks: blockCount(ranges) }];
-    });
-  const band = (from: number, to: number) => (r: BlockRanges) => heatBand(r, from, to);
-  const pool = segmentsOf(exact, 'pool', band(low, maxHeat));
-  for (let heat = low - 1; heat >= 1; heat--) pool.push(...segmentsOf(exact, 'pool', band(heat, heat)));
-  pool.push(...segmentsOf(byName, 'pool', (r) => r));
-
+  const pool: Segment<R>[] = [];
   const os: Segment<R>[] = [];
-  const osMs = demands.reduce((ms, d) => ms + readMs(model, d.os, { blockBytes }), 0);
-  if (wholeMs + osMs <= time) os.push(...segmentsOf(exact, 'os', band(0, maxHeat)));
-  else for (let heat = maxHeat; heat >= 0; heat--) os.push(...segmentsOf(exact, 'os', band(heat, heat)));
-  os.push(...segmentsOf(byName, 'os', (r) => r));
-  const poolMs = pool.reduce((ms, s) => ms + readMs(model, s.ranges, { blockBytes }), 0);
-  return { pool, os, poolMs, reason };
+  let rank = 0;
+  const add = (of: readonly Demand<R>[], tier: 'pool' | 'os', from = 0, to = maxHeat) => {
+    const added = of.flatMap((d): Segment<R>[] => {
+      const ranges = heatBand(d[tier], from, to);
+      if (ranges.starts.length === 0 || d.local === undefined) return [];
+      return [{ relation: d.local, key: d.key, tier, ranges, blocks: blockCount(ranges), rank }];
+    });
+    (tier === 'pool' ? pool : os).push(...added);
+    rank += 1;
+  };
+  add(exact, 'pool', low);
+  for (let heat = low - 1; heat >= 1; heat--) add(exact, 'pool', heat, heat);
+  add(byName, 'pool');
+
+  const osWholeMs = readMs(
+    model,
+    demands.map((d) => d.os),
+    { blockBytes },
+  );
+  if (wholeMs + osWholeMs <= time) add(exact, 'os');
+  else for (let heat = maxHeat; heat >= 0; heat--) add(exact, 'os', heat, heat);
+  add(byName, 'os');
+  return { pool, os, poolMs: readRanksMs(pool, input), osMs: readRanksMs(os, input), reason };
+}
+
+/** The segments of each rank, in their order. */
+export function ranksOf<R>(segments: readonly Segment<R>[]): readonly (readonly Segment<R>[])[] {
+  const ranks = new Map<number, Segment<R>[]>();
+  for (const segment of segments) {
+    const of = ranks.get(segment.rank);
+    if (of === undefined) ranks.set(segment.rank, [segment]);
+    else of.push(segment);
+  }
+  return [...ranks.values()];
+}
+
+function readRanksMs<R>(
+  segments: readonly Segment<R>[],
+  { model, blockBytes }: Pick<PlanInput, 'model' | 'blockBytes'>,
+): number {
+  const rangesOf = (of: readonly Segment<R>[]) => of.map(({ ranges }) => ranges);
+  return ranksOf(segments).reduce((ms, of) => ms + readMs(model, rangesOf(of), { blockBytes }), 0);
 }

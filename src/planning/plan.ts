@@ -8,7 +8,6 @@ import {
 } from './block-ranges.ts';
 import type { DeviceCost } from './cost-model.ts';
 import type { Readable } from './extents.ts';
-import { readMs } from './gaps.ts';
 import { allotBlocks, allotRelations, type Demand } from './plan-allot.ts';
 import { orderSegments } from './plan-order.ts';
 import { atLeast, clip, heatBand } from './range-cuts.ts';
@@ -49,6 +48,8 @@ export interface PlanInput<R extends TargetRelation = TargetRelation> {
 export interface Segment<R> extends Readable<R> {
   readonly key: string;
   readonly blocks: number;
+  /** Segments of one rank may be read in any order; a lower one goes first. */
+  readonly rank: number;
 }
 
 export interface PlannedRelation extends RelationRef {
@@ -115,7 +116,6 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
   const sum = (of: (r: PlannedRelation) => number) => perRelation.reduce((total, r) => total + of(r), 0);
   const skippedBlocks = sum((r) => r.skippedBlocks);
   const skipped = skippedBy(demands);
-  const osMs = ordered.os.reduce((ms, s) => ms + readMs(input.model, s.ranges, input), 0);
   return {
     segments: [...ordered.pool, ...ordered.os],
     plannedBlocks: sum((r) => r.blocks),
@@ -127,7 +127,7 @@ export function planPrewarm<R extends TargetRelation>(input: PlanInput<R>): Plan
     ...strategyOf(demands, input),
     orderReason: ordered.reason,
     poolMs: ordered.poolMs,
-    totalMs: ordered.poolMs + osMs,
+    totalMs: ordered.poolMs + ordered.osMs,
     perRelation,
   };
 }

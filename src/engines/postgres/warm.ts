@@ -36,6 +36,7 @@ export class Warmer {
         this.#read(identity, step.relation, {
           readings: readingsOf(step, { combineBlocks, readsThrough }),
           signal,
+          onDiskDone: step.onDiskDone,
         });
       if (identity.privileges.get(step.relation.database)?.readsThrough !== true) return await read(false);
       try {
@@ -81,9 +82,13 @@ export class Warmer {
   async #read(
     identity: PostgresIdentity,
     relation: LocalRelation,
-    options: { readonly readings: Readings; readonly signal: AbortSignal | undefined },
+    options: {
+      readonly readings: Readings;
+      readonly signal: AbortSignal | undefined;
+      readonly onDiskDone?: WarmStep['onDiskDone'];
+    },
   ): Promise<number> {
-    const { readings, signal } = options;
+    const { readings, signal, onDiskDone } = options;
     const { through, calls } = readings;
     const { database, oid, fork } = relation;
     const filenode = relation.filenode.split('/').at(-1);
@@ -97,6 +102,7 @@ export class Warmer {
       const starts = through.filter((_, i) => i % 2 === 0);
       const ends = through.filter((_, i) => i % 2 === 1);
       blocks = await query(readThroughStatement, [oid, fork, starts, ends, filenode]);
+      onDiskDone?.();
     }
     if (calls.length === 0) return blocks;
     return await query(warmStatement, [

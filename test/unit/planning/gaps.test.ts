@@ -42,7 +42,7 @@ describe('the gaps of a list of blocks', () => {
           expect(chosen.ms).toBeLessThanOrEqual(other.ms * (1 + 1e-12));
           if (gapBlocks < chosen.gapBlocks) expect(chosen.ms).toBeLessThan(other.ms);
         }
-        expect(readMs(device, list, { blockBytes: 8192 })).toBe(chosen.ms);
+        expect(readMs(device, [list], { blockBytes: 8192 })).toBe(chosen.ms);
       }),
     );
   });

@@ -1,0 +1,77 @@
+import type { Progress } from '../messages/event.ts';
+import type { SourceAnswer } from './ask-source.ts';
+import type { MigrationRun } from './migration-run.ts';
+import { settleReady } from './ready.ts';
+import { look, type RoundContext } from './warming-round.ts';
+
+/** Long enough for a source that is busy to walk its pool and to answer, and for a walk here. */
+const nearMs = 1_000;
+
+/**
+ * What is done while the last of a plan is read, so that ready need not wait for it afterwards: the source is
+ * asked what the VM touched meanwhile, and once the goal is read, the target is measured against that.
+ */
+export class NearEnd {
+  readonly #run: MigrationRun;
+  readonly #context: RoundContext;
+  readonly #askAnew: () => Promise<SourceAnswer>;
+  readonly #stop: AbortSignal;
+  #done = 0;
+  #asked: Promise<void> | undefined;
+  #answer: SourceAnswer | undefined;
+  #measured: Promise<void> | undefined;
+  #over = false;
+
+  constructor(
+    run: MigrationRun,
+    options: {
+      readonly context: RoundContext;
+      readonly askAnew: () => Promise<SourceAnswer>;
+      readonly stop: AbortSignal;
+    },
+  ) {
+    this.#run = run;
+    this.#context = options.context;
+    this.#askAnew = options.askAnew;
+    this.#stop = options.stop;
+  }
+
+  /** Told after each step of the reading; `leftMs`: what the rest will take. */
+  step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
+    if (this.#run.record.readyAt !== undefined) return;
+    this.#done = blocksDone / blocksTotal;
+    if (leftMs < nearMs) this.#asked ??= this.#ask();
+    this.#measureOnce();
+  }
+
+  /** The source's newest answer, if it was asked; nothing of this is under way any more then. */
+  async settled(): Promise<SourceAnswer | undefined> {
+    this.#over = true;
+    await this.#asked;
+    await this.#measured;
+    return this.#answer;
+  }
+
+  async #ask(): Promise<void> {
+    this.#answer = await this.#askAnew();
+    this.#measureOnce();
+  }
+
+  #measureOnce(): void {
+    // The next round measures soon enough by itself.
+    if (this.#over || this.#answer === undefined || this.#done < this.#run.parts.config.warm.goal) return;
+    this.#measured ??= this.#measure(this.#answer);
+  }
+
+  /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, the next round tells. */
+  async #measure({ workSet }: SourceAnswer): Promise<void> {
+    try {
+      const { residency, unbounded } = await look(workSet, this.#context);
+      if (residency < this.#run.parts.config.warm.goal || this.#stop.aborted) return;
+      this.#run.update({ residency: Math.round(residency * 10_000) / 10_000 });
+      await settleReady(this.#run, { residency, plan: unbounded }, this.#stop);
+    } catch (error) {
+      this.#run.logger.debug({ error: (error as Error).message }, 'not measured while the last was read');
+    }
+  }
+}
