@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'nats';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { serveReplica } from '../../src/agent/agent.ts';
 import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { type Broker, connectBroker } from '../../src/broker/broker.ts';
@@ -69,7 +69,8 @@ export class SimulatedWorld {
     };
     this.#agents.push(agent);
     const canWarm = async () => (await this.broker.replicas.get(replica))?.value.canWarm;
-    await expect.poll(canWarm).toBe(true);
+    // Also before the first test, where nothing can be polled.
+    await vi.waitFor(async () => expect(await canWarm()).toBe(true), { timeout: 15_000, interval: 50 });
     return agent;
   }
 
