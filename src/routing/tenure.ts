@@ -74,7 +74,8 @@ export class Tenure<C extends object> {
         if (this.#warm.has(connection)) continue;
         const warming = this.pool.warm(connection);
         await within(`warming a connection to ${this.replica}`, warming, {
-          ...{ ms: warmMs, signal },
+          ms: warmMs,
+          signal,
           code: 'database_unreachable',
         }).catch((error) => {
           this.pool.cut([connection]);
