@@ -16,7 +16,7 @@ import { stepBy } from './synthetic-device.ts';
 const blockBytes = 8192;
 /** Runs of 15 blocks with gaps of 8 between, as a skewed load leaves them. */
 const ranges = rangesOf(Array.from({ length: 6_000 }, (_, i) => [i * 23, 15, 3] as const));
-const segments = [{ relation: 'r', tier: 'pool' as const, ranges }];
+const segments = [{ relation: 'r', tier: 'pool' as const, rank: 0, ranges }];
 
 /** Reads it all from a device that lets reads through in slices of 100 ms. */
 function readFrom(device: { operationMs: number; byteMs: number }, learning: DeviceLearning) {

@@ -36,7 +36,7 @@ export function gapMs(device: SyntheticDevice, ranges: BlockRanges, gapBlocks: n
 
 /** The next step of one relation's ranges, its gap chosen by the model. */
 export function stepBy(model: CostModel, ranges: BlockRanges, cursor: Cursor = startCursor) {
-  const segments = [{ relation: 't', tier: 'pool' as const, ranges }];
+  const segments = [{ relation: 't', tier: 'pool' as const, rank: 0, ranges }];
   return nextStep(segments, cursor, {
     model,
     blockBytes,
