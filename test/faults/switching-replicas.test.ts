@@ -6,10 +6,6 @@ import { untilAt } from './support/switch-world.ts';
 
 /** A pool and its replicas: dead, silent, behind, or left with work on them. */
 
-/** Of drivers that are used as they will not be for long: each is told once in a process. */
-const warnings: string[] = [];
-process.on('warning', (warning) => warnings.push(`${warning.name}: ${warning.message}`));
-
 describeSwitching('a switching pool', (suite) => {
   test('a target that refuses: stays, says so, and gets there once it can', async () => {
     await suite.desk.to('db1');
@@ -212,7 +208,6 @@ describeSwitching('a switching pool', (suite) => {
     expect(pool.counters.connectionsCut).toBe(2);
     expect(diary.switches.at(-1)).toMatchObject({ phase: 'completed', cut: 2 });
     await vi.waitFor(async () => expect(await suite.site.sessions('db1')).toBe(0), { timeout: 10_000 });
-    expect(warnings).toEqual([]);
   });
 
   test('warming that does not end is cut off, and tried again', async () => {

@@ -213,7 +213,7 @@ test('a NATS that says nothing lets no checkout run out of its time', async () =
   const proxy = await TcpProxy.start(nats.port);
   proxy.silence();
   const url = `nats://127.0.0.1:${proxy.port}`;
-  const pool = open('silent', { connectionTimeoutMillis: 10_000 }, { nats: url, startMs: 600_000 });
+  const pool = open('silent', { connectionTimeoutMillis: 4_000 }, { nats: url, startMs: 600_000 });
   expect((await pool.query('SELECT 1 AS a')).rows).toEqual([{ a: 1 }]);
   await pool.end();
   await proxy.close();
