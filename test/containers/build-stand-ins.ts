@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -134,6 +135,12 @@ async function npmCache(work: string): Promise<string> {
 
 await mkdir(cacheDir(), { recursive: true });
 const work = await mkdtemp(join(cacheDir(), 'stand-in-'));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+    process.exit(1);
+  });
+}
 try {
   const suite = await codename();
   const root = await fetchFromDebianSuite({
