@@ -45,8 +45,10 @@ describe('servers away', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     engine.loseCache();
     engine.up = true;
-    await world.reached(one.id, 'ready');
-    expect((await world.record(one.id))?.residency).toBe(1);
+    const record = await world.reached(one.id, 'ready');
+    expect(record.residency).toBeGreaterThanOrEqual(0.95);
+    // What the goal leaves out is read after it.
+    await expect.poll(async () => (await world.record(one.id))?.residency).toBe(1);
   });
 
   it('is not ready while replay lags, and says why', async () => {
