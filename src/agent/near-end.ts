@@ -2,6 +2,7 @@ import type { Progress } from '../messages/event.ts';
 import type { SourceAnswer } from './ask-source.ts';
 import type { MigrationRun } from './migration-run.ts';
 import { settleReady } from './ready.ts';
+import { asRecorded } from './record-figures.ts';
 import { look, type RoundContext } from './warming-round.ts';
 
 /** Long enough for a source that is busy to walk its pool and to answer, and for a walk here. */
@@ -68,7 +69,7 @@ export class NearEnd {
     try {
       const { residency, unbounded } = await look(workSet, this.#context);
       if (residency < this.#run.parts.config.warm.goal || this.#stop.aborted) return;
-      this.#run.update({ residency: Math.round(residency * 10_000) / 10_000 });
+      this.#run.update({ residency: asRecorded(residency) });
       await settleReady(this.#run, { residency, plan: unbounded }, this.#stop);
     } catch (error) {
       this.#run.logger.debug({ error: (error as Error).message }, 'not measured while the last was read');

@@ -93,6 +93,11 @@ function tellPlan(run: MigrationRun, answer: SourceAnswer, { plan, residency }: 
   run.logger.info({ source, origin: answer.origin, ...figures }, 'the warming is planned');
 }
 
+/** A share, 0 to 1, to a hundredth of a percent. */
+export function asRecorded(share: number): number {
+  return Math.round(share * 10_000) / 10_000;
+}
+
 /** Writes what a round measured and plans into the record. */
 export function recordRound(run: MigrationRun, answer: SourceAnswer, situation: Situation): void {
   const { watch } = run.parts;
@@ -106,7 +111,7 @@ export function recordRound(run: MigrationRun, answer: SourceAnswer, situation: 
     // The plan that a reader wants to see is the one that made it ready, not the hold's small ones.
     ...(first && situation.segments.length > 0 ? describePlan(situation, answer.workSet.blockBytes) : {}),
     ...(plan === undefined || back ? describePlan(situation, answer.workSet.blockBytes) : {}),
-    residency: Math.round(situation.residency * 10_000) / 10_000,
+    residency: asRecorded(situation.residency),
     means: watch.identity?.means ?? 'unknown',
     ...(watch.health?.lagMs == null ? {} : { lagMs: watch.health.lagMs }),
     ...(back ? { reason: `the agent of ${run.record.source} answers again` } : {}),
