@@ -19,10 +19,7 @@ export interface Round {
   readonly nearEnd: NearEnd;
 }
 
-/**
- * Reads what the plan has left, then, once ready is said, carries the heat over if all of it was read.
- * False when it was not, for the other migrations or the end of the agent came in between.
- */
+/** Reads what the plan has left. False when that was not all read, for other migrations came in between or `stop` aborted. */
 export async function readRound(
   run: MigrationRun,
   { workSet: { blockBytes } }: SourceAnswer,
@@ -62,9 +59,6 @@ export async function readRound(
       if (tier === 'os')
         context.osDone.set(key, union(context.osDone.get(key) ?? emptyRanges, withHeat(ranges, 0)));
     }
-    // A pool that holds the blocks is ready; their order of heat follows at once.
-    const wanted = run.record.readyAt !== undefined || run.arrived.aborted;
-    if (wanted) await carryHeat(situation, engine, stop);
     return true;
   } finally {
     endWarming();
@@ -81,5 +75,16 @@ export async function readRound(
       device: { operationMs, bytesPerSecond: Math.round(1000 / byteMs) },
     });
     run.progress(figures.progress);
+  }
+}
+
+/** Gives what the target holds the source's order of heat, once a round has read what it was to read. */
+export async function carryOver(run: MigrationRun, situation: Situation, stop: AbortSignal): Promise<void> {
+  const { engine, watch } = run.parts;
+  const endWarming = watch.warming();
+  try {
+    await carryHeat(situation, engine, { signal: stop, arrived: run.arrived });
+  } finally {
+    endWarming();
   }
 }

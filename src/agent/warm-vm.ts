@@ -6,13 +6,13 @@ import { findSource } from './find-source.ts';
 import { followSource } from './follow-source.ts';
 import type { MigrationRun } from './migration-run.ts';
 import { NearEnd } from './near-end.ts';
-import { readRound } from './read-round.ts';
+import { carryOver, readRound } from './read-round.ts';
 import { ReadingFigures } from './reading-figures.ts';
 import { settleReady } from './ready.ts';
 import { recordRound } from './record-figures.ts';
 import type { Place } from './target-share.ts';
 import { untilReachable } from './until-reachable.ts';
-import { assess, carryHeat, type RoundContext, type Situation } from './warming-round.ts';
+import { assess, type RoundContext, type Situation } from './warming-round.ts';
 
 /** Longest wait for the source's agent: its walk of a large pool takes a while. */
 const sourceTimeoutMs = 10_000;
@@ -84,22 +84,28 @@ async function rounds(
     if (stop.aborted) return null;
     const ready = run.record.readyAt !== undefined;
     const nearEnd = new NearEnd(run, { context, askAnew, stop });
+    // Beyond the goal is what few reads want: once the VM is here, that would be in the way of its own.
+    const end = situation.residency < config.warm.goal ? stop : AbortSignal.any([stop, run.arrived]);
     let complete = true;
     if (left) {
       const round = { situation, context, figures, place, nearEnd };
-      complete = await untilReachable(() => readRound(run, answer, round, stop), run, stop);
-    } else {
-      await untilReachable(() => carryHeat(situation, engine, stop), run, stop);
+      complete = await untilReachable(() => readRound(run, answer, round, end), run, stop);
     }
     const anew = await nearEnd.settled();
+    if (stop.aborted) return null;
+    const cutShort = !complete && end.aborted;
+    const read = cutShort ? { ...situation, segments: [] } : situation;
+    // A pool that holds the blocks is ready; their order of heat follows at once.
+    const settles = !left || run.record.readyAt !== undefined || run.arrived.aborted;
+    if (settles && (complete || cutShort)) await untilReachable(() => carryOver(run, read, stop), run, stop);
     if (stop.aborted) return null;
     if (provisional) {
       await systemClock.sleep(provisionalPauseMs, stop);
       continue;
     }
     // The pool is shared anew: what was not read yet is planned again, also after an arrival.
-    if (!complete) continue;
-    if (!ready && left && eager > 0) {
+    if (!complete && !cutShort) continue;
+    if (!ready && left && !cutShort && eager > 0) {
       eager -= 1;
       answer = anew ?? answer;
       continue;
@@ -113,7 +119,7 @@ async function rounds(
     }
     if (stop.aborted) return null;
     // Another walk of the pool would compete with the VM's own first reads for less than it brings.
-    if (run.arrived.aborted) return situation;
+    if (run.arrived.aborted) return read;
     answer = await askAnew();
     if (stop.aborted) return null;
   }

@@ -1,4 +1,5 @@
 import type { Engine, LocalRelation, PoolState, RelationMatch } from '../engines/engine.ts';
+import { systemClock } from '../lib/clock.ts';
 import {
   type BlockRanges,
   blockCount,
@@ -113,14 +114,24 @@ function heldAfterReading({ pool, segments }: Situation, key: string): BlockRang
     .reduce((sum, segment) => union(sum, withHeat(segment.ranges, 1)), before);
 }
 
-/** Carries the source's heat over to what the target holds now; reads nothing. */
-export async function carryHeat(situation: Situation, engine: Engine, signal: AbortSignal): Promise<void> {
+/** After each statement, rests for so many times as long as it took: the VM's own first reads want the processors. */
+const restAfterArrival = 4;
+
+/** Carries the source's heat over to what the target holds now; reads nothing. At a fifth of the pace once the VM is here. */
+export async function carryHeat(
+  situation: Situation,
+  engine: Engine,
+  { signal, arrived }: { readonly signal: AbortSignal; readonly arrived: AbortSignal },
+): Promise<void> {
   for (const { wanted, verdict, local } of situation.matches) {
     if (verdict !== 'blocks' || local === undefined) continue;
     const held = heldAfterReading(situation, relationKey(local));
     for (const { spans } of heatPasses(wanted.ranges, held)) {
       if (signal.aborted) return;
+      const startedMs = systemClock.monotonicMs();
       await engine.raiseHeat(local, spans, signal);
+      const tookMs = systemClock.monotonicMs() - startedMs;
+      if (arrived.aborted) await systemClock.sleep(restAfterArrival * tookMs, signal);
     }
   }
 }

@@ -34,7 +34,7 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     renderTable(stepColumns, readyStepsOf(experiment.runs)),
     `${describeSetting(experiment)}; medians of ${bench.settings.repetitions}.\n`,
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
-    `Page cache of the target's files before each cold start: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
+    `Page cache of the target's files once it was emptied: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
     `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`,
   ]
     .filter((part) => part !== '')

@@ -41,6 +41,8 @@ export interface Settlement {
 
 /** Windows that accesses are held back in the hope of a better witness. */
 const patience = 3;
+/** Of these there are several readings, and one lock tells which: it is met sooner or later. */
+const patienceInDoubt = 12;
 /** In samples: a VM known to run a statement only by its locks; the relations' counts say how much. */
 const unseenWeight = 0.5;
 /** Relations below this part of a VM's window are noise of the fit. */
@@ -202,7 +204,8 @@ export class Ledger {
     if (mine === undefined || mine.pending === 0) return;
     const { verdict } = settlement;
     const unsure = verdict.shares.size === 0 || verdict.doubt !== undefined;
-    if ((unsure || verdict.unsettled) && mine.waited < patience) {
+    const most = verdict.doubt === undefined ? patience : patienceInDoubt;
+    if ((unsure || verdict.unsettled) && mine.waited < most) {
       mine.waited++;
       return;
     }

@@ -47,6 +47,8 @@ export interface DatabaseServer {
   /** Ends it in order, its clients' sessions too. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Takes everything out of its pool while it runs; false where this version cannot. */
+  emptyPool(): Promise<boolean>;
   /** Resolves when it has applied what the primary has written until now. */
   caughtUp(): Promise<void>;
   /** Reads a whole table and its key into the pool. */

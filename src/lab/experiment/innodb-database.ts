@@ -84,6 +84,10 @@ class InnodbReplica implements DatabaseServer {
     await this.#server.start();
   }
 
+  async emptyPool(): Promise<boolean> {
+    return false;
+  }
+
   async caughtUp(): Promise<void> {
     await this.#cluster.waitForReplicas();
   }

@@ -88,6 +88,14 @@ class PostgresReplica implements DatabaseServer {
     await this.#server.start();
   }
 
+  async emptyPool(): Promise<boolean> {
+    const name = 'pg_buffercache_evict_all';
+    const [known] = await this.#server.query('SELECT FROM pg_proc WHERE proname = $1', [name]);
+    if (known === undefined) return false;
+    await this.#server.query(`SELECT ${name}()`);
+    return true;
+  }
+
   async caughtUp(): Promise<void> {
     await this.#cluster.waitForReplay();
   }
