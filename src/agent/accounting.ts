@@ -1,9 +1,13 @@
+import type { LocalRelation } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import { type BlockRanges, blockCount, combine, emptyRanges, maxHeat } from '../planning/block-ranges.ts';
+import { carryDuring, type HeatCarry } from './heat-carry.ts';
 import type { MigrationRun } from './migration-run.ts';
 import type { VmCounters } from './profiles.ts';
-import { heatsLeft, type Situation } from './warming-round.ts';
+
+/** Nine tenths of the time: the VM's own first reads want the same processors. */
+const restAfterArrival = 9;
 
 /** Measures what a warming was worth: the VM's own reads after its arrival, and which warmed blocks it used. */
 export class Accounting {
@@ -22,16 +26,17 @@ export class Accounting {
     if (run.arrived.aborted) begin();
   }
 
-  /** Waits until the window after the arrival is over, and tells the figures; those that could not be had are left out. */
-  async settle(
-    situation: Situation,
-    stop: AbortSignal,
-  ): Promise<NonNullable<MigrationRecord['afterArrival']>> {
+  /**
+   * Waits until the window after the arrival is over, and tells the figures; those that could not be had are left
+   * out. What heat is still to be carried over is carried meanwhile; then the VM's own use has made the order.
+   */
+  async settle(carry: HeatCarry, stop: AbortSignal): Promise<NonNullable<MigrationRecord['afterArrival']>> {
     const start = await (this.#start ?? this.#look());
-    await systemClock.sleep(start.atMs + this.#windowMs - systemClock.monotonicMs(), stop);
+    const window = systemClock.sleep(start.atMs + this.#windowMs - systemClock.monotonicMs(), stop);
+    await carryDuring(window, carry, { run: this.#run, stop, rest: restAfterArrival });
     const end = await this.#look();
-    const after = await this.#heats(situation);
-    const before = heatsLeft(situation);
+    const before = carry.heats();
+    const after = await this.#heats(carry.locals);
     const { tells } = this.#run.parts.engine;
     const hits = end.counters.blocksHit - start.counters.blocksHit;
     // Shares of statements that several VMs run are fractions.
@@ -54,10 +59,9 @@ export class Accounting {
   }
 
   /** The heat of the relations' blocks here, by `relationKey`; null when it cannot be seen. */
-  async #heats({ matches }: Situation): Promise<ReadonlyMap<string, BlockRanges> | null> {
+  async #heats(locals: readonly LocalRelation[]): Promise<ReadonlyMap<string, BlockRanges> | null> {
     const { engine } = this.#run.parts;
     if (!engine.tells.heatOfBlocks) return null;
-    const locals = matches.flatMap(({ local }) => (local === undefined ? [] : [local]));
     const pool = await engine.poolState(locals).catch(() => null);
     return pool?.known === true ? pool.resident : null;
   }

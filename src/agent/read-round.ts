@@ -8,7 +8,7 @@ import type { NearEnd } from './near-end.ts';
 import { readPlan } from './read-plan.ts';
 import type { ReadingFigures } from './reading-figures.ts';
 import type { Place } from './target-share.ts';
-import { carryHeat, type RoundContext, type Situation } from './warming-round.ts';
+import type { RoundContext, Situation } from './warming-round.ts';
 
 /** One round of a migration: what was measured, and by what it is read. */
 export interface Round {
@@ -75,16 +75,5 @@ export async function readRound(
       device: { operationMs, bytesPerSecond: Math.round(1000 / byteMs) },
     });
     run.progress(figures.progress);
-  }
-}
-
-/** Gives what the target holds the source's order of heat, once a round has read what it was to read. */
-export async function carryOver(run: MigrationRun, situation: Situation, stop: AbortSignal): Promise<void> {
-  const { engine, watch } = run.parts;
-  const endWarming = watch.warming();
-  try {
-    await carryHeat(situation, engine, { signal: stop, arrived: run.arrived });
-  } finally {
-    endWarming();
   }
 }

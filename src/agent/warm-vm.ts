@@ -1,18 +1,20 @@
+import { pairKey } from '../broker/bucket.ts';
 import { systemClock } from '../lib/clock.ts';
 import { defaultHoldPauseOptions, holdPauseMs } from '../planning/hold-pause.ts';
 import { Accounting } from './accounting.ts';
 import { askSource } from './ask-source.ts';
 import { findSource } from './find-source.ts';
 import { followSource } from './follow-source.ts';
+import { carryDuring, HeatCarry } from './heat-carry.ts';
 import type { MigrationRun } from './migration-run.ts';
 import { NearEnd } from './near-end.ts';
-import { carryOver, readRound } from './read-round.ts';
+import { readRound } from './read-round.ts';
 import { ReadingFigures } from './reading-figures.ts';
 import { settleReady } from './ready.ts';
 import { recordRound } from './record-figures.ts';
 import type { Place } from './target-share.ts';
 import { untilReachable } from './until-reachable.ts';
-import { assess, type RoundContext, type Situation } from './warming-round.ts';
+import { assess, type RoundContext } from './warming-round.ts';
 
 /** Longest wait for the source's agent: its walk of a large pool takes a while. */
 const sourceTimeoutMs = 10_000;
@@ -22,9 +24,9 @@ const eagerRounds = 3;
 const provisionalPauseMs = 200;
 
 /**
- * Warms the target for one VM in rounds: measure, plan, read, carry the heat over. The first rounds make
- * it ready; those of the hold follow the source's new heat and read again what was lost, until the VM
- * arrives; after that the plan is brought to its end and its worth measured.
+ * Warms the target for one VM in rounds: measure, plan, read. The first rounds make it ready; those of the
+ * hold follow the source's new heat and read again what was lost, until the VM arrives, and in their pauses
+ * the heat is carried over; after that the plan is brought to its end and its worth measured.
  * Returns then, or when `stop` aborts. Rejects with what makes the warming impossible.
  */
 export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Promise<void> {
@@ -36,11 +38,11 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   const place = share.join(run.record.id, Date.parse(run.record.deadline));
   const accounting = new Accounting(run, config.account.windowMs);
   try {
-    const situation = await rounds(run, { source, place }, stop);
-    if (stop.aborted || situation === null) return;
+    const carry = await rounds(run, { source, place }, stop);
+    if (stop.aborted || carry === null) return;
     // From here on the VM is a resident like the others, and its own use keeps its blocks.
     place.leave();
-    const afterArrival = await accounting.settle(situation, stop);
+    const afterArrival = await accounting.settle(carry, stop);
     run.update({ afterArrival });
     run.logger.info(afterArrival, 'what the warming was worth');
   } finally {
@@ -48,12 +50,12 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   }
 }
 
-/** The last situation, with nothing left to read and the VM arrived; null when stopped. */
+/** What is left of carrying the heat over when nothing is left to read and the VM has arrived; null when stopped. */
 async function rounds(
   run: MigrationRun,
   { source, place }: { source: string; place: Place },
   stop: AbortSignal,
-): Promise<Situation | null> {
+): Promise<HeatCarry | null> {
   const { config, engine, device } = run.parts;
   const context: RoundContext = {
     engine,
@@ -67,6 +69,7 @@ async function rounds(
   const { id: migration, vm, target } = run.record;
   const ask = (sharpen: boolean) =>
     askSource(run.parts.broker, { source, vm, sharpen, maxAgeMs: 0, migration, target }, sourceTimeoutMs);
+  void foresee(run, source);
   let answer = await untilReachable(() => ask(true), run, stop);
   const askAnew = () => followSource(() => ask(false), answer, { run, stop });
   let pauseMs: number | null = null;
@@ -94,11 +97,6 @@ async function rounds(
     const anew = await nearEnd.settled();
     if (stop.aborted) return null;
     const cutShort = !complete && end.aborted;
-    const read = cutShort ? { ...situation, segments: [] } : situation;
-    // A pool that holds the blocks is ready; their order of heat follows at once.
-    const settles = !left || run.record.readyAt !== undefined || run.arrived.aborted;
-    if (settles && (complete || cutShort)) await untilReachable(() => carryOver(run, read, stop), run, stop);
-    if (stop.aborted) return null;
     if (provisional) {
       await systemClock.sleep(provisionalPauseMs, stop);
       continue;
@@ -110,17 +108,29 @@ async function rounds(
       answer = anew ?? answer;
       continue;
     }
+    const carry = new HeatCarry(cutShort ? { ...situation, segments: [] } : situation, engine);
     if (!run.arrived.aborted) {
       pauseMs = holdPauseMs(
         { roundCostMs: costMs, changedFraction: 1 - situation.residency, lastPauseMs: pauseMs },
         { ...defaultHoldPauseOptions, shortestMs: config.hold.intervalMs },
       );
-      await systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
+      const pause = systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
+      await carryDuring(pause, carry, { run, stop, rest: 0 });
     }
     if (stop.aborted) return null;
     // Another walk of the pool would compete with the VM's own first reads for less than it brings.
-    if (run.arrived.aborted) return read;
+    if (run.arrived.aborted) return carry;
     answer = await askAnew();
     if (stop.aborted) return null;
+  }
+}
+
+/** While the source walks its pool, the target looks at what the VM's profile names; where that fails, it looks later. */
+async function foresee({ parts, record }: MigrationRun, source: string): Promise<void> {
+  try {
+    const profile = await parts.broker.profiles.get(pairKey(source, record.vm));
+    if (profile !== null) await parts.engine.foresee(profile.value.relations);
+  } catch (error) {
+    parts.logger.debug({ error: (error as Error).message }, 'nothing was looked up ahead');
   }
 }

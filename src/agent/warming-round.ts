@@ -1,17 +1,7 @@
 import type { Engine, LocalRelation, PoolState, RelationMatch } from '../engines/engine.ts';
-import { systemClock } from '../lib/clock.ts';
-import {
-  type BlockRanges,
-  blockCount,
-  combine,
-  emptyRanges,
-  subtract,
-  union,
-} from '../planning/block-ranges.ts';
+import { type BlockRanges, blockCount, combine, emptyRanges, subtract } from '../planning/block-ranges.ts';
 import { coldHeat, osCacheBudget } from '../planning/budget.ts';
-import { heatPasses } from '../planning/heat-passes.ts';
 import { type Plan, planPrewarm } from '../planning/plan.ts';
-import { atLeast, withHeat } from '../planning/range-cuts.ts';
 import { relationKey, type WorkSet } from '../planning/work-set.ts';
 import type { Device } from './device.ts';
 import type { Place, SharedBudget } from './target-share.ts';
@@ -104,47 +94,4 @@ function coldHeld(matches: readonly RelationMatch[], pool: PoolState): number {
     blocks += blockCount(held);
   }
   return blocks;
-}
-
-/** What the target holds of one relation once the round's reading is done: what it held, and at heat 1 what was read. */
-function heldAfterReading({ pool, segments }: Situation, key: string): BlockRanges {
-  const before = atLeast(pool.resident.get(key) ?? emptyRanges, 1);
-  return segments
-    .filter((segment) => segment.key === key && segment.tier === 'pool')
-    .reduce((sum, segment) => union(sum, withHeat(segment.ranges, 1)), before);
-}
-
-/** After each statement, rests for so many times as long as it took: the VM's own first reads want the processors. */
-const restAfterArrival = 4;
-
-/** Carries the source's heat over to what the target holds now; reads nothing. At a fifth of the pace once the VM is here. */
-export async function carryHeat(
-  situation: Situation,
-  engine: Engine,
-  { signal, arrived }: { readonly signal: AbortSignal; readonly arrived: AbortSignal },
-): Promise<void> {
-  for (const { wanted, verdict, local } of situation.matches) {
-    if (verdict !== 'blocks' || local === undefined) continue;
-    const held = heldAfterReading(situation, relationKey(local));
-    for (const { spans } of heatPasses(wanted.ranges, held)) {
-      if (signal.aborted) return;
-      const startedMs = systemClock.monotonicMs();
-      await engine.raiseHeat(local, spans, signal);
-      const tookMs = systemClock.monotonicMs() - startedMs;
-      if (arrived.aborted) await systemClock.sleep(restAfterArrival * tookMs, signal);
-    }
-  }
-}
-
-/** The heat at which a round that was brought to its end left the work set's blocks, by `relationKey`. */
-export function heatsLeft(situation: Situation): ReadonlyMap<string, BlockRanges> {
-  const heats = new Map<string, BlockRanges>();
-  for (const { wanted, verdict, local } of situation.matches) {
-    if (local === undefined) continue;
-    const key = relationKey(local);
-    const held = heldAfterReading(situation, key);
-    const carried = (want: number, heat: number) => (want < 0 || heat < 1 ? -1 : Math.max(want, heat));
-    heats.set(key, verdict === 'blocks' ? combine(wanted.ranges, held, carried) : held);
-  }
-  return heats;
 }

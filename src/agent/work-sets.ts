@@ -2,16 +2,18 @@ import type { AgentConfig } from '../config/options.ts';
 import type { Engine } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ForewarmError } from '../lib/errors.ts';
+import { TimeBudget } from '../lib/time-budget.ts';
 import type { WorkSet } from '../planning/work-set.ts';
 import type { Profiles } from './profiles.ts';
 
-/** A walk of the pool is done at most this part of the time, whoever asks how often. */
-const dutyCycle = 0.05;
+/** Walks of the pool take at most this part of the time, whoever asks how often, once what was saved up is spent. */
+const walkShare = 0.05;
+/** Enough for a migration of a pool of some gigabytes to see at its end what the VM touched since its start. */
+const walkBurstMs = 2_000;
 
 interface Kept {
   readonly workSet: WorkSet;
   readonly takenMs: number;
-  readonly costMs: number;
 }
 
 /** The work sets of this replica as a source: each costs a walk of the whole pool, so they are shared and kept. */
@@ -19,6 +21,7 @@ export class WorkSets {
   readonly #config: AgentConfig;
   readonly #engine: Engine;
   readonly #profiles: Profiles;
+  readonly #walkTime = new TimeBudget({ clock: systemClock, share: walkShare, burstMs: walkBurstMs });
   readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, Promise<WorkSet>>();
 
@@ -33,14 +36,14 @@ export class WorkSets {
   }
 
   /**
-   * A VM's work set, not older than `maxAgeMs` or than the cost of a walk allows.
+   * A VM's work set, not older than `maxAgeMs` as far as the cost of a walk allows that.
    * Rejects with `vm_unknown`, or with what the database said.
    */
   async of(vm: string, maxAgeMs: number): Promise<WorkSet> {
     const kept = this.#kept.get(vm);
     if (kept !== undefined) {
       const ageMs = systemClock.monotonicMs() - kept.takenMs;
-      if (ageMs < Math.max(maxAgeMs, kept.costMs / dutyCycle)) return kept.workSet;
+      if (ageMs < maxAgeMs || this.#walkTime.isSpent) return kept.workSet;
     }
     const running = this.#underWay.get(vm);
     if (running !== undefined) return await running;
@@ -60,10 +63,9 @@ export class WorkSets {
       );
     }
     if (this.#profiles.get(vm) === null) await this.#profiles.collect();
-    const startMs = systemClock.monotonicMs();
-    const workSet = await this.#engine.workSet(vm, this.#profiles.get(vm)?.relations ?? []);
-    const endMs = systemClock.monotonicMs();
-    this.#kept.set(vm, { workSet, takenMs: endMs, costMs: endMs - startMs });
+    const relations = this.#profiles.get(vm)?.relations ?? [];
+    const workSet = await this.#walkTime.run(() => this.#engine.workSet(vm, relations));
+    this.#kept.set(vm, { workSet, takenMs: systemClock.monotonicMs() });
     return workSet;
   }
 }

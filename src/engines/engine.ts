@@ -166,6 +166,11 @@ export interface Engine {
   workSet(vm: string, relations: readonly ProfileRelation[], signal?: AbortSignal): Promise<WorkSet>;
   /** Where each of a work set's relations stands here. */
   match(workSet: WorkSet): Promise<readonly RelationMatch[]>;
+  /**
+   * Tells that a work set of these relations is to be matched soon, so that what the next `poolState` takes may be
+   * begun at once. Resolves without waiting for that.
+   */
+  foresee(relations: readonly ProfileRelation[]): Promise<void>;
   /** The pool, and what it holds of these relations; walks the whole pool. */
   poolState(relations: readonly LocalRelation[]): Promise<PoolState>;
   warm(step: WarmStep, signal?: AbortSignal): Promise<WarmResult>;

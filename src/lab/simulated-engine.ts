@@ -161,6 +161,8 @@ export class SimulatedEngine implements Engine {
     return { blocks, ms: this.#options.msPerStep };
   }
 
+  async foresee() {}
+
   async raiseHeat() {
     this.#answer();
   }

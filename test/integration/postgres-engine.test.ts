@@ -130,6 +130,30 @@ describe('from a source to a target', () => {
     expect(after.osCacheBytes).toBeGreaterThan(0);
   });
 
+  it('walks its pool ahead for what is foreseen, once, and again for what was not', async () => {
+    const workSet = await db1.workSet('app1', [profiled('big'), profiled('parts_a')]);
+    const big = (await matchOne(db2, workSet, 'big')).local!;
+    const other = (await matchOne(db2, workSet, 'parts_a')).local!;
+    const walks = async () => {
+      const [row] = await cluster.server('db2').query<{ calls: string | null }>(
+        `SELECT sum(calls)::text AS calls FROM pg_stat_statements
+          WHERE query LIKE '%int2send%' AND query LIKE '%pg_buffercache%' AND userid = 'forewarm'::regrole`,
+      );
+      return Number(row?.calls ?? 0);
+    };
+    const before = await walks();
+    await db2.foresee([profiled('big')]);
+    const foreseen = await db2.poolState([big]);
+    expect(await walks()).toBe(before + 1);
+    expect((await db2.poolState([big])).resident).toEqual(foreseen.resident);
+    expect(await walks()).toBe(before + 2);
+    await db2.foresee([profiled('big')]);
+    expect((await db2.poolState([big, other])).resident.size).toBe(2);
+    expect(await walks()).toBe(before + 4);
+    await db2.foresee([profiled('no such table')]);
+    expect((await db2.poolState([big])).resident).toEqual(foreseen.resident);
+  });
+
   it('reads a long span whole, and into the OS cache without touching the pool', async () => {
     const workSet = await db1.workSet('app1', [profiled('big')]);
     const relation = (await matchOne(db2, workSet, 'big')).local!;

@@ -60,6 +60,7 @@ export function createMysqlEngine(
     warm: (step, signal) => warmer.warm(step, signal),
     // InnoDB has no count of uses to raise: a page is young or old.
     raiseHeat: async () => {},
+    foresee: async () => {},
     check: () => check(connections),
     close: () => connections.close(),
   };

@@ -6,7 +6,7 @@ import { HealthReader } from './health.ts';
 import { identify } from './identity.ts';
 import { matchWorkSet } from './match.ts';
 import { createPostgresObserver } from './observer.ts';
-import { readPoolState } from './pool-state.ts';
+import { PoolStates } from './pool-state.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
 
@@ -14,6 +14,7 @@ import { readWorkSet } from './work-set.ts';
 export function createPostgresEngine(options: EngineOptions): Engine {
   const connections = createPostgresConnections(options);
   const warmer = new Warmer(connections);
+  const pool = new PoolStates(connections);
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {
@@ -25,7 +26,8 @@ export function createPostgresEngine(options: EngineOptions): Engine {
     workSet: async (vm, relations, signal) =>
       readWorkSet(connections, await identity.get(), { vm, relations, signal }),
     match: async (workSet) => matchWorkSet(connections, await identity.get(), workSet),
-    poolState: async (relations) => readPoolState(connections, await identity.get(), relations),
+    foresee: async (relations) => pool.foresee(await identity.get(), relations),
+    poolState: async (relations) => pool.read(await identity.get(), relations),
     warm: async (step, signal) => warmer.warm(await identity.get(), step, signal),
     raiseHeat: async (relation, spans, signal) =>
       warmer.touch(await identity.get(), relation, { spans, signal }),

@@ -1,6 +1,7 @@
 import { compileVmRules, type VmMatcher, type VmRule } from '../../attribution/vm-rules.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { TimeBudget } from '../../lib/time-budget.ts';
 import type { Observation, Observer } from '../engine.ts';
 import type { PostgresConnections } from './connections.ts';
 import { Explainer } from './explanations.ts';
@@ -11,7 +12,6 @@ import { SessionEvidence } from './sessions.ts';
 import { sqlStatement } from './sql.ts';
 import { StatementBook } from './statement-book.ts';
 import { StatementCounters, type StatementDelta, statementKey } from './statements.ts';
-import { TimeBudget } from './time-budget.ts';
 import { weigh } from './witnesses.ts';
 
 const serverStatement = sqlStatement('own-role');

@@ -1,44 +1,91 @@
 import { readFile } from 'node:fs/promises';
+import { systemClock } from '../../lib/clock.ts';
 import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
+import { lookUpRelations, type NamedRelation } from './catalog.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
-import { poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
+import { type PoolWalk, poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
 
-/** The pool, and what it holds of these relations, in one walk. */
-export async function readPoolState(
-  connections: PostgresConnections,
-  identity: PostgresIdentity,
-  relations: readonly LocalRelation[],
-): Promise<PoolState> {
-  const database = poolViewDatabase(identity);
-  const osCacheBytes = connections.onThisHost ? await availableMemoryBytes() : null;
-  if (database === undefined) {
-    const blocksByHeat = [0, 0, 0, 0, 0, 0];
-    const { poolBlocks } = identity;
-    return { known: false, poolBlocks, freeBlocks: 0, blocksByHeat, resident: new Map(), osCacheBytes };
+interface Walked {
+  readonly filenodes: readonly string[];
+  readonly walk: PoolWalk;
+  /** Monotonic: when it was done, and how long it is as good as a new one. */
+  readonly endMs: number;
+  readonly goodForMs: number;
+}
+
+/** A walk that was begun ahead is good for as long as it took, and at least for so long. */
+const leastGoodMs = 1_000;
+
+/** The pool as this server shows it; each look is one walk of all of it. */
+export class PoolStates {
+  readonly #connections: PostgresConnections;
+  #ahead: Promise<Walked | undefined> | undefined;
+
+  constructor(connections: PostgresConnections) {
+    this.#connections = connections;
   }
-  const filenodes = [...new Set(relations.map((relation) => relation.filenode))];
-  const { resident, counts } = await walkPool(connections, identity, {
-    database,
-    storages: filenodes.map(storageOf),
-    counts: true,
-  });
-  const byKey = new Map<string, BlockRanges>(
-    relations.map((relation) => [
-      relationKey(relation),
-      resident.get(filenodes.indexOf(relation.filenode))?.get(relation.fork) ?? emptyRanges,
-    ]),
-  );
-  return {
-    known: true,
-    poolBlocks: identity.poolBlocks,
-    freeBlocks: counts?.free ?? 0,
-    blocksByHeat: counts?.byUsage ?? [0, 0, 0, 0, 0, 0],
-    resident: byKey,
-    osCacheBytes,
-  };
+
+  /** Begins the walk that the next `read` needs, if that is of these relations or fewer. */
+  foresee(identity: PostgresIdentity, wanted: readonly NamedRelation[]): void {
+    const walk = async () => {
+      const { blockBytes } = identity;
+      const found = await lookUpRelations(this.#connections, wanted, { blockBytes });
+      const stored = found.flatMap(({ storage, filenode }) => (storage === undefined ? [] : [filenode]));
+      return await this.#walk(identity, [...new Set(stored)]);
+    };
+    // Whoever needs it walks then, and is told what stands in the way.
+    this.#ahead = walk().catch(() => undefined);
+  }
+
+  /** The pool, and what it holds of these relations. */
+  async read(identity: PostgresIdentity, relations: readonly LocalRelation[]): Promise<PoolState> {
+    const osCacheBytes = this.#connections.onThisHost ? await availableMemoryBytes() : null;
+    const needed = [...new Set(relations.map((relation) => relation.filenode))];
+    const walked = (await this.#takeAhead(needed)) ?? (await this.#walk(identity, needed));
+    const { poolBlocks } = identity;
+    if (walked === undefined) {
+      const blocksByHeat = [0, 0, 0, 0, 0, 0];
+      return { known: false, poolBlocks, freeBlocks: 0, blocksByHeat, resident: new Map(), osCacheBytes };
+    }
+    const { filenodes, walk } = walked;
+    const byKey = new Map<string, BlockRanges>(
+      relations.map((relation) => [
+        relationKey(relation),
+        walk.resident.get(filenodes.indexOf(relation.filenode))?.get(relation.fork) ?? emptyRanges,
+      ]),
+    );
+    return {
+      known: true,
+      poolBlocks,
+      freeBlocks: walk.counts?.free ?? 0,
+      blocksByHeat: walk.counts?.byUsage ?? [0, 0, 0, 0, 0, 0],
+      resident: byKey,
+      osCacheBytes,
+    };
+  }
+
+  /** Serves once: what is read after it is not in it. */
+  async #takeAhead(needed: readonly string[]): Promise<Walked | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const walked = await ahead;
+    if (walked === undefined || systemClock.monotonicMs() > walked.endMs + walked.goodForMs) return undefined;
+    return needed.every((filenode) => walked.filenodes.includes(filenode)) ? walked : undefined;
+  }
+
+  /** Undefined where no database lets the pool be seen. */
+  async #walk(identity: PostgresIdentity, filenodes: readonly string[]): Promise<Walked | undefined> {
+    const database = poolViewDatabase(identity);
+    if (database === undefined) return undefined;
+    const startMs = systemClock.monotonicMs();
+    const storages = filenodes.map(storageOf);
+    const walk = await walkPool(this.#connections, identity, { database, storages, counts: true });
+    const endMs = systemClock.monotonicMs();
+    return { filenodes, walk, endMs, goodForMs: Math.max(leastGoodMs, endMs - startMs) };
+  }
 }
 
 function storageOf(filenode: string): Storage {

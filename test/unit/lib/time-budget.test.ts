@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { TimeBudget } from '../../../../src/engines/postgres/time-budget.ts';
+import { TimeBudget } from '../../../src/lib/time-budget.ts';
 
 function setUp() {
   let nowMs = 0;
@@ -36,4 +36,14 @@ it('takes one long run for waiting, and a row of them for what the work takes', 
   expect(await budget.spend(work(500))).toBe(true);
   for (let i = 0; i < 5; i++) expect(await budget.spend(work(60))).toBe(true);
   expect(await budget.spend(work(60))).toBe(false);
+});
+
+it('counts what must be, and saves up for it before anything else is run', async () => {
+  const { budget, work, pass } = setUp();
+  await budget.run(work(300));
+  expect(budget.isSpent).toBe(true);
+  pass(19_000);
+  expect(budget.isSpent).toBe(true);
+  pass(1_000);
+  expect(budget.isSpent).toBe(false);
 });
