@@ -8,7 +8,7 @@ import type {
 } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { ForewarmError } from '../lib/errors.ts';
-import { type BlockRanges, emptyRanges, rangesOf, union } from '../planning/block-ranges.ts';
+import { type BlockRanges, emptyRanges, rangesOf, subtract, union } from '../planning/block-ranges.ts';
 import { relationKey, type WorkSet, type WorkSetRelation } from '../planning/work-set.ts';
 
 export interface SimulatedEngineOptions {
@@ -57,9 +57,10 @@ export class SimulatedEngine implements Engine {
     for (const vm of vms) this.#seen.set(vm, observationOf(vm, relations));
   }
 
-  /** As a restart of a server does. */
-  loseCache(): void {
-    this.#resident = new Map();
+  /** All, as a restart of a server does, or the first so many blocks of each relation. */
+  loseCache(blocks = Number.POSITIVE_INFINITY): void {
+    const lost = rangesOf([[0, Math.min(blocks, 2 ** 31), 0]]);
+    this.#resident = new Map([...this.#resident].map(([key, held]) => [key, subtract(held, lost)]));
   }
 
   /** No read comes back until the result is called: a disk that hangs. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentConfig } from '../../src/config/options.ts';
 import { SimulatedEngine } from '../../src/lab/simulated-engine.ts';
 import { intent, SimulatedWorld } from './simulated-world.ts';
+import { testConfig } from './test-config.ts';
 
 /** A migration's states, and those of several at once, with agents whose database is simulated. */
 
@@ -59,6 +60,49 @@ describe('a good migration', () => {
     expect(engine.blocksRead).toBe(10_000);
     engine.loseCache();
     await expect.poll(() => engine.blocksRead, { timeout: 10_000 }).toBe(20_000);
+  });
+});
+
+describe('an arrival while the hold reads again', () => {
+  /** A target with steps of ten blocks that is ready, loses its first blocks, and whose disk hangs at the first read of them. */
+  async function losing(blocks: number) {
+    await world.start('db1');
+    let hang = false;
+    let resume: (() => void) | undefined;
+    const engine: SimulatedEngine = new SimulatedEngine({
+      ...{ replica: 'db2', workSetBlocks: 2_000 },
+      onRead: () => {
+        if (hang) resume ??= engine.stall();
+      },
+    });
+    const warm = { ...testConfig.warm, chunkBytes: 10 * 8_192 };
+    await world.start('db2', { engine, config: { warm } });
+    const { id } = intent();
+    await world.broker.publishIntent(intent({ id }));
+    await world.reached(id, 'ready');
+    await expect.poll(() => engine.blocksRead).toBe(2_000);
+    hang = true;
+    engine.loseCache(blocks);
+    await expect.poll(() => resume).toBeDefined();
+    return { id, engine, resume: () => resume?.() };
+  }
+
+  it('ends what is beyond the goal: it would be in the way of what the VM reads itself', async () => {
+    const { id, engine, resume } = await losing(90);
+    await world.say(id, 'arrived');
+    await world.reached(id, 'arrived');
+    resume();
+    await world.reached(id, 'completed');
+    expect(engine.blocksRead).toBeLessThan(2_090);
+  });
+
+  it('goes on with what is missing from the goal', async () => {
+    const { id, engine, resume } = await losing(1_000);
+    await world.say(id, 'arrived');
+    await world.reached(id, 'arrived');
+    resume();
+    await world.reached(id, 'completed');
+    expect(engine.blocksRead).toBe(3_000);
   });
 });
 
