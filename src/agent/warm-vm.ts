@@ -88,7 +88,8 @@ async function rounds(
     const ready = run.record.readyAt !== undefined;
     const nearEnd = new NearEnd(run, { context, askAnew, stop });
     // Beyond the goal is what few reads want: once the VM is here, that would be in the way of its own.
-    const end = situation.residency < config.warm.goal ? stop : AbortSignal.any([stop, run.arrived]);
+    const needed = situation.residency < config.warm.goal;
+    const end = needed ? stop : AbortSignal.any([stop, run.arrived]);
     let complete = true;
     if (left) {
       const round = { situation, context, figures, place, nearEnd };
@@ -122,6 +123,7 @@ async function rounds(
     if (run.arrived.aborted) return carry;
     answer = await askAnew();
     if (stop.aborted) return null;
+    if (run.arrived.aborted && !needed) return carry;
   }
 }
 
