@@ -36,12 +36,15 @@ export function gapMs(device: SyntheticDevice, ranges: BlockRanges, gapBlocks: n
 
 /** The next step of one relation's ranges, its gap chosen by the model. */
 export function stepBy(model: CostModel, ranges: BlockRanges, cursor: Cursor = startCursor) {
+  return stepper(ranges)(model, cursor);
+}
+
+/** Counts the gaps once for all steps, as a reading does. */
+export function stepper(ranges: BlockRanges) {
   const segments = [{ relation: 't', tier: 'pool' as const, rank: 0, ranges }];
-  return nextStep(segments, cursor, {
-    model,
-    blockBytes,
-    gapBlocks: gapChooser(segments, blockBytes)(model),
-  });
+  const gapBlocksBy = gapChooser(segments, blockBytes);
+  return (model: CostModel, cursor: Cursor) =>
+    nextStep(segments, cursor, { model, blockBytes, gapBlocks: gapBlocksBy(model) });
 }
 
 export function leastGapMs(device: SyntheticDevice, ranges: BlockRanges): number {
