@@ -6,7 +6,7 @@ import { quantile } from '../quantile.ts';
 import { withSite } from '../size/own-site.ts';
 import { siteOptions } from '../size/sized-moves.ts';
 import { measureSourceCost, type SourceCost } from '../source-cost.ts';
-import type { Figure, Suite, SuiteLab, SuiteOptions } from '../suite.ts';
+import type { Figure, Suite, SuiteLab, SuiteOptions, SuiteOutcome } from '../suite.ts';
 import { type Column, htmlTable } from '../tables.ts';
 import { type LagRun, measureLag } from './lag-run.ts';
 
@@ -78,13 +78,8 @@ export const costSuite: Suite = {
   },
   async run(options, lab) {
     const own = sizesOf(options);
-    const costs: CostRun[] = [];
-    for (const poolMb of own.poolsMb) {
-      for (const rate of Object.keys(rates) as (keyof typeof rates)[])
-        costs.push(await runCost({ poolMb, rate }, options, lab));
-    }
-    const lags = await runLags(options, lab);
-    return {
+    const [costs, lags]: [CostRun[], LagRun[]] = [[], []];
+    const outcome = (): SuiteOutcome => ({
       versions: {},
       settings: { ...own, rates, lag: lagSettings },
       figures: costFigures(costs, lags),
@@ -97,7 +92,18 @@ export const costSuite: Suite = {
           charts: [],
           body: `<h2>To the source</h2>${htmlTable(costColumns, costs)}<p>${note}</p><h2>To replay at the target</h2>${htmlTable(lagColumns, lags)}<h2>Settings</h2>${settingsTable({ device: options.device, seed: options.seed, repetitions: options.repetitions })}`,
         }),
-    };
+    });
+    for (const poolMb of own.poolsMb) {
+      for (const rate of Object.keys(rates) as (keyof typeof rates)[]) {
+        costs.push(await runCost({ poolMb, rate }, options, lab));
+        lab.onPartial(outcome);
+      }
+    }
+    await runLags(options, lab, (lag) => {
+      lags.push(lag);
+      lab.onPartial(outcome);
+    });
+    return outcome();
   },
 };
 
@@ -118,18 +124,16 @@ async function runCost(
   });
 }
 
-async function runLags(options: SuiteOptions, lab: SuiteLab): Promise<readonly LagRun[]> {
+async function runLags(options: SuiteOptions, lab: SuiteLab, onRun: (run: LagRun) => void): Promise<void> {
   const own = sizesOf(options);
-  return await withSite({ ...siteOptions(options, lab), ...lagSettings }, async (site) => {
+  await withSite({ ...siteOptions(options, lab), ...lagSettings }, async (site) => {
     lab.onStage(lagStage(own, options));
     await fillSource(site, 8_000);
     site.mover.pace(site.options.pace.before);
-    const runs: LagRun[] = [];
     for (let repetition = 0; repetition < options.repetitions; repetition++) {
       for (const writesPerSecond of own.writesPerSecond)
-        runs.push(await measureLag(site, { writesPerSecond, tableMb: stayerTableMb, seed: options.seed }));
+        onRun(await measureLag(site, { writesPerSecond, tableMb: stayerTableMb, seed: options.seed }));
     }
-    return runs;
   });
 }
 

@@ -70,20 +70,18 @@ function moveStages({ vmCounts, vmWorkSetMb }: SizeSettings, repetitions: number
 export async function measureManyVms(
   settings: SizeSettings,
   options: SuiteOptions,
-  lab: SuiteLab,
-): Promise<readonly ManyMove[]> {
+  lab: Pick<SuiteLab, 'onStage'> & { readonly onMove: (move: ManyMove) => void },
+): Promise<void> {
   const sizes = siteSizes(settings);
-  return await withSite({ ...siteOptions(options, lab), ...sizes }, async (site) => {
+  await withSite({ ...siteOptions(options, lab), ...sizes }, async (site) => {
     lab.onStage(fillStage(settings));
     const names = sizes.others.map(({ vm }) => vm);
     await fillAll(site, names);
-    const moves: ManyMove[] = [];
     for (const [i, count] of settings.vmCounts.entries()) {
       lab.onStage(moveStages(settings, options.repetitions)[i]!);
       for (let repetition = 0; repetition < options.repetitions; repetition++)
-        moves.push(await moveAtOnce(site, names.slice(0, count), options));
+        lab.onMove(await moveAtOnce(site, names.slice(0, count), options));
     }
-    return moves;
   });
 }
 
