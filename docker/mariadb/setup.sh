@@ -7,12 +7,13 @@ set -eu
   cat <<SQL
 SET sql_log_bin = 0;
 CREATE DATABASE app;
+USE app;
 CREATE USER replicator@'%' IDENTIFIED BY '$REPLICATION_PASSWORD';
 GRANT REPLICATION SLAVE ON *.* TO replicator@'%';
 CREATE USER app2@'%' IDENTIFIED BY '$APP_PASSWORD';
-CREATE TABLE app.items (id bigint NOT NULL PRIMARY KEY, filler text NOT NULL);
-INSERT INTO app.items SELECT seq, LPAD(seq, 192, 'x') FROM seq_1_to_$APP_ROWS;
-ANALYZE TABLE app.items;
+CREATE TABLE items (id bigint NOT NULL PRIMARY KEY, filler text NOT NULL);
+INSERT INTO items SELECT seq, LPAD(seq, 192, 'x') FROM seq_1_to_$APP_ROWS;
+ANALYZE TABLE items;
 GRANT SELECT ON app.* TO app2@'%';
 SET @forewarm_password = '$FOREWARM_PASSWORD', @forewarm_database = 'app';
 SQL
