@@ -18,6 +18,8 @@ GRANT SELECT ON app.* TO app2@'%';
 SET @forewarm_password = '$FOREWARM_PASSWORD', @forewarm_database = 'app';
 SQL
   cat /sql/mysql/setup.sql
+  # Of a primary that has logged nothing nobody can tell how far a replica is behind it.
+  [ -n "${PRIMARY:-}" ] || echo 'SET sql_log_bin = 1; CREATE DATABASE IF NOT EXISTS app;'
   [ -z "${PRIMARY:-}" ] || cat <<SQL
 CHANGE MASTER TO MASTER_HOST = '$PRIMARY', MASTER_USER = 'replicator', MASTER_PASSWORD = '$REPLICATION_PASSWORD',
   MASTER_CONNECT_RETRY = 1, MASTER_USE_GTID = slave_pos;

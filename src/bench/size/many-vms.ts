@@ -7,10 +7,10 @@ import { systemClock } from '../../lib/clock.ts';
 import { wireVersion } from '../../messages/names.ts';
 import type { MigrationRecord } from '../../messages/record.ts';
 import { isEnd } from '../../migration/transitions.ts';
-import type { SuiteLab, SuiteOptions } from '../suite.ts';
+import type { SuiteOptions } from '../suite.ts';
 import { withSite } from './own-site.ts';
 import type { SizeSettings } from './settings.ts';
-import { siteOptions } from './sized-moves.ts';
+import { type SiteLab, siteOptions } from './sized-moves.ts';
 
 /** So many VMs moved to one cold target at the same moment, once. */
 export interface ManyMove {
@@ -70,10 +70,10 @@ function moveStages({ vmCounts, vmWorkSetMb }: SizeSettings, repetitions: number
 export async function measureManyVms(
   settings: SizeSettings,
   options: SuiteOptions,
-  lab: Pick<SuiteLab, 'onStage'> & { readonly onMove: (move: ManyMove) => void },
+  lab: SiteLab & { readonly onMove: (move: ManyMove) => void },
 ): Promise<void> {
   const sizes = siteSizes(settings);
-  await withSite({ ...siteOptions(options, lab), ...sizes }, async (site) => {
+  await withSite({ ...siteOptions(options, lab), ...sizes, onVersion: lab.onVersion }, async (site) => {
     lab.onStage(fillStage(settings));
     const names = sizes.others.map(({ vm }) => vm);
     await fillAll(site, names);

@@ -17,6 +17,9 @@ export interface SizedMove extends SizeCase {
   readonly residency: number;
 }
 
+/** What those get that start sites of their own. */
+export type SiteLab = Pick<SuiteLab, 'onStage'> & { readonly onVersion: (version: string) => void };
+
 /** Everything but the sizes. */
 export function siteOptions(
   { engine, device, seed }: SuiteOptions,
@@ -29,10 +32,11 @@ export function siteOptions(
 export async function measureSize(
   size: SizeCase,
   options: SuiteOptions,
-  lab: Pick<SuiteLab, 'onStage'> & { readonly onMove: (move: SizedMove) => void },
+  lab: SiteLab & { readonly onMove: (move: SizedMove) => void },
 ): Promise<void> {
   const { poolMb, tableMb, hotShare } = size;
-  await withSite({ ...siteOptions(options, lab), poolMb, tableMb, hotShare }, async (site) => {
+  const own = { poolMb, tableMb, hotShare, onVersion: lab.onVersion };
+  await withSite({ ...siteOptions(options, lab), ...own }, async (site) => {
     lab.onStage(sizeStage(size, options));
     await fillSource(site, fillMs(size));
     for (let repetition = 0; repetition < options.repetitions; repetition++) {

@@ -53,7 +53,7 @@ interface SizeRun {
 function plan({ quick }: SuiteOptions) {
   const settings = quick ? quickSizes : fullSizes;
   const machine = thisMachine();
-  const fitted = settings.workSetsMb.map((size) => fitCase(size, machine));
+  const fitted = settings.workSetsMb.map((size) => fitCase(size, machine, settings.tablePerPool));
   const cases = fitted.filter((one): one is SizeCase => !('reason' in one));
   const leftOut = fitted.filter((one) => 'reason' in one);
   return { settings, cases, leftOut };
@@ -85,8 +85,12 @@ export const sizeSuite: Suite = {
   async run(options, lab) {
     const { settings, cases, leftOut } = plan(options);
     const [moves, many, planning]: [SizedMove[], ManyMove[], PlanningFigures[]] = [[], [], []];
+    const versions: Record<string, string> = {};
+    const onVersion = (version: string) => {
+      versions[options.engine] = version;
+    };
     const outcome = (): SuiteOutcome => ({
-      versions: {},
+      versions,
       settings: { ...settings, cases },
       figures: sizeFigures({ moves, many, planning }),
       seen: { moves, leftOut, many, planning },
@@ -108,8 +112,8 @@ export const sizeSuite: Suite = {
     lab.onStage(planningStage);
     for (const blocks of settings.plannedBlocks)
       await runPlanningBench({ runs: options.repetitions, blocks, onRun: into(planning) });
-    await measureManyVms(settings, options, { ...lab, onMove: into(many) });
-    for (const size of cases) await measureSize(size, options, { ...lab, onMove: into(moves) });
+    await measureManyVms(settings, options, { ...lab, onVersion, onMove: into(many) });
+    for (const size of cases) await measureSize(size, options, { ...lab, onVersion, onMove: into(moves) });
     return outcome();
   },
 };
