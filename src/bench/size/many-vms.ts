@@ -61,7 +61,7 @@ function fillStage({ vmCounts, vmWorkSetMb }: SizeSettings): Stage {
 
 function moveStages({ vmCounts, vmWorkSetMb }: SizeSettings, repetitions: number): readonly Stage[] {
   return vmCounts.map((count) => ({
-    text: `${count} VMs move to one target at once`,
+    text: count === 1 ? '1 VM moves alone' : `${count} VMs move to one target at once`,
     expectedMs: repetitions * (5_000 + count * vmWorkSetMb * 12),
   }));
 }

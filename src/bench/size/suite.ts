@@ -139,7 +139,7 @@ export function sizeFigures({ moves, many, planning }: Omit<SizeRun, 'leftOut'>)
         values: own.map((one) => one.bytesRead / one.workSetBytes),
       },
     ]),
-    ...groups(many, ({ vms }) => `${vms} VMs`).flatMap(({ of, own }): Figure[] => [
+    ...groups(many, ({ vms }) => (vms === 1 ? '1 VM' : `${vms} VMs`)).flatMap(({ of, own }): Figure[] => [
       {
         of,
         name: 'last ready',
