@@ -4,7 +4,9 @@
 set -eu
 : "${DATADIR:?}" "${SETUP:?}"
 fresh=$DATADIR.fresh
-# Of the image's own option files nothing is taken: they want to write outside of $DATADIR and /tmp.
+# Of the image's own option files nothing is taken: they want to write outside of $DATADIR and /tmp. The relay log has a
+# name of its own, for by default it has that of the file with the pid, and setup's would not be found again.
+set -- --relay-log=relay-bin "$@"
 export SOCKET=/tmp/setup.sock
 
 if [ ! -d "$DATADIR/mysql" ]; then

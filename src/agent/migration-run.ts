@@ -203,9 +203,9 @@ export class MigrationRun {
     const leftMs = Date.parse(deadline) - Date.now();
     await systemClock.sleep(leftMs, settled);
     if (settled.aborted) return;
-    const { readyAt, residency } = this.#record;
+    const { readyAt, residency, reason } = this.#record;
     if (readyAt === undefined && leftMs > 0)
-      this.logger.warn({ deadline, residency }, 'not ready at the deadline');
+      this.logger.warn({ deadline, residency, reason }, 'not ready at the deadline');
     await systemClock.sleep(Date.parse(deadline) + expiryMs - Date.now(), settled);
     if (settled.aborted) return;
     this.apply('expire', {

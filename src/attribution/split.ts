@@ -7,16 +7,34 @@ export interface SampleCount {
   readonly idle: number;
 }
 
-/** From here on the idle samples are left out: they only say which statement ends a burst. */
-const enoughActive = 8;
-const idleWeight = 0.5;
+/** How many times its chance error the active samples must lie off the idle ones before they count for more. */
+const surprise = 2;
 
-/** Parts of a statement's volume by VM, adding up to 1; undefined where no session was seen with it. */
+/**
+ * Parts of a statement's volume by VM, adding up to 1; undefined where no session was seen with it. Active
+ * samples go by volume, but of a fast statement they are few; idle ones are many, but also go by how long a VM
+ * rests behind the statement. So the idle ones count for as much as the active ones' distance from them is
+ * within what chance makes of so few.
+ */
 export function splitParts(counts: readonly SampleCount[]): ReadonlyMap<string, number> | undefined {
-  const active = counts.reduce((total, one) => total + one.active, 0);
-  const useIdle = active < enoughActive;
-  const weights = counts.map((one) => [one.vm, one.active + (useIdle ? one.idle * idleWeight : 0)] as const);
-  return normalize(weights);
+  const active = normalize(counts.map((one) => [one.vm, one.active] as const));
+  const idle = normalize(counts.map((one) => [one.vm, one.idle] as const));
+  if (active === undefined || idle === undefined) return active ?? idle;
+  const looks = counts.reduce((total, one) => total + one.active, 0);
+  let [chance, apart] = [0, 0];
+  for (const vm of new Set(counts.map((one) => one.vm))) {
+    const [a, i] = [active.get(vm) ?? 0, idle.get(vm) ?? 0];
+    // With one look more that saw what the idle ones tell: few active samples make nothing certain.
+    const part = (a * looks + i) / (looks + 1);
+    chance += (part * (1 - part)) / looks;
+    apart += (a - i) ** 2;
+  }
+  const trust = apart <= surprise * chance ? 1 : (surprise * chance) / apart;
+  return normalize(
+    [...idle]
+      .map(([vm, part]) => [vm, part * trust] as const)
+      .concat([...active].map(([vm, part]) => [vm, part * (1 - trust)] as const)),
+  );
 }
 
 /** Scales weights of equal keys to parts of 1; undefined where all are zero. */

@@ -1,29 +1,8 @@
-import { z } from 'zod';
 import { seededRandom } from '../lab/load-pattern.ts';
 import { ForewarmError } from '../lib/errors.ts';
 import { quantile } from './quantile.ts';
+import type { ComparableResults } from './read-results.ts';
 import type { Figure } from './suite.ts';
-
-const figureSchema = z.looseObject({
-  of: z.string(),
-  name: z.string(),
-  unit: z.enum(['ms', 'bytes', 'operations', 'per second', 'share', 'ratio', 'count']),
-  better: z.enum(['less', 'more']),
-  statistic: z.enum(['median', 'p99']).optional(),
-  // JSON has no NaN: what could not be measured is null.
-  values: z.array(z.number().nullable()),
-});
-
-/** What a comparison reads of results.json. */
-const resultsSchema = z.looseObject({
-  suite: z.string(),
-  at: z.string(),
-  options: z.record(z.string(), z.unknown()),
-  versions: z.record(z.string(), z.string()),
-  settings: z.unknown(),
-  figures: z.array(figureSchema),
-});
-export type ComparableResults = z.infer<typeof resultsSchema>;
 
 export interface ComparedFigure extends Pick<Figure, 'of' | 'name' | 'unit' | 'better'> {
   readonly old: number;
@@ -35,22 +14,6 @@ export interface ComparedFigure extends Pick<Figure, 'of' | 'name' | 'unit' | 'b
   readonly samples: readonly [old: number, new: number];
   /** `unclear`: the interval holds 1, or there is none and the values differ. */
   readonly verdict: 'better' | 'worse' | 'same' | 'unclear';
-}
-
-/** Reads a results.json. Throws `config_invalid`, naming the file and the field. */
-export function parseResults(text: string, file: string): ComparableResults {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(`${file} is not JSON`, { cause });
-  }
-  const parsed = resultsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw invalid(
-    `${file} is no results.json of this version's benchmarks: ${z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' ')}`,
-    { hint: 'Make it with `npm run bench -- SUITE --out DIR`.' },
-  );
 }
 
 /**

@@ -16,10 +16,13 @@ export interface Drift {
   readonly comparable: boolean;
 }
 
-/** Of the run at that place: between the last control before it (or at it) and the next behind it. */
+/**
+ * Of the run at that place: between the last control before it (or at it) and the next behind it. The last control
+ * has itself alone; what ran behind it is not compared.
+ */
 export function driftAt(controls: readonly Control[], at: number): Drift {
   const before = controls.findLast((control) => control.at <= at);
-  const behind = controls.find((control) => control.at > at) ?? before;
+  const behind = controls.find((control) => control.at > at) ?? (before?.at === at ? before : undefined);
   if (before === undefined || behind === undefined)
     return { tps: Number.NaN, p50: Number.NaN, comparable: false };
   const tps = apart(before.tps, behind.tps);

@@ -37,6 +37,11 @@ export function goal(figure: string, by: GoalOptions): Goal {
   return { figure, limit: bound, values, median: middle, met, unit };
 }
 
+/** Those that anything was measured of. */
+export function measured(goals: readonly Goal[]): readonly Goal[] {
+  return goals.filter(({ values }) => values.length > 0);
+}
+
 export function armOf(runs: readonly ArmRun[], name: ArmName): readonly ArmRun[] {
   return runs.filter(({ figures }) => figures.name === name);
 }

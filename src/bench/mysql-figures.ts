@@ -3,7 +3,7 @@ import { floorMsOf, median } from '../lab/experiment/run-experiment.ts';
 import { tableOf } from '../lab/experiment/site.ts';
 import { innodbPageBytes } from '../lab/mysql-app-data.ts';
 import type { MigrationRecord } from '../messages/record.ts';
-import { armOf, besideAlwaysWarm, type Goal, goal } from './goals.ts';
+import { armOf, besideAlwaysWarm, type Goal, goal, measured } from './goals.ts';
 import type { HotPlace } from './hot-part.ts';
 import type { MysqlBench } from './mysql.ts';
 
@@ -56,7 +56,7 @@ export function goalsOf(bench: MysqlBench): readonly Goal[] {
     ...attributionGoals(bench),
   ];
   // The limit is for the limited disk.
-  if (!experiment.device.throttled) return goals;
+  if (!experiment.device.throttled) return measured(goals);
   const ready = goal('empty pool: intent to ready ÷ floor', {
     limit: most(1.15),
     values: forewarm.map(
@@ -64,7 +64,7 @@ export function goalsOf(bench: MysqlBench): readonly Goal[] {
         figures.readyMs / floorMsOf(experiment.document.device, migration, innodbPageBytes),
     ),
   });
-  return [ready, ...goals];
+  return measured([ready, ...goals]);
 }
 
 /** Each VM reads one table, by statements that the agent was told nothing of. */

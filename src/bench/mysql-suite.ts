@@ -1,8 +1,8 @@
 import type { EngineKind } from '../engines/engine.ts';
-import { benchStages, type MysqlBenchOptions, runMysqlBench } from './mysql.ts';
+import { benchStages, type MysqlBench, type MysqlBenchOptions, runMysqlBench } from './mysql.ts';
 import { mysqlReport, mysqlSeen, mysqlText } from './mysql-report.ts';
 import { figuresOfRuns } from './run-figures.ts';
-import type { Suite, SuiteOptions } from './suite.ts';
+import type { Suite, SuiteOptions, SuiteOutcome } from './suite.ts';
 
 const engines = ['mariadb', 'mysql'] as const satisfies readonly EngineKind[];
 
@@ -15,17 +15,25 @@ export const mysqlSuite: Suite = {
   repetitions: 3,
   stages: (options) => benchStages(narrowed(options)),
   async run(options, lab) {
-    const bench = await runMysqlBench(narrowed(options), lab);
-    return {
-      versions: { [bench.settings.engine]: bench.experiment.database.version },
-      settings: bench.settings,
-      figures: figuresOfRuns(bench.experiment.runs),
-      seen: mysqlSeen(bench),
-      text: (renderTable) => mysqlText(bench, renderTable),
-      report: () => mysqlReport(bench),
-    };
+    return outcomeOf(
+      await runMysqlBench(narrowed(options), {
+        ...lab,
+        onRun: (soFar) => lab.onPartial(() => outcomeOf(soFar)),
+      }),
+    );
   },
 };
+
+function outcomeOf(bench: MysqlBench): SuiteOutcome {
+  return {
+    versions: { [bench.settings.engine]: bench.experiment.database.version },
+    settings: bench.settings,
+    figures: figuresOfRuns(bench.experiment.runs),
+    seen: mysqlSeen(bench),
+    text: (renderTable) => mysqlText(bench, renderTable),
+    report: () => mysqlReport(bench),
+  };
+}
 
 function narrowed(options: SuiteOptions): MysqlBenchOptions {
   const engine = engines.find((one) => one === options.engine) ?? engines[0];

@@ -6,10 +6,10 @@ import {
   stagesOf,
 } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, type Stage, tableOf } from '../lab/experiment/site.ts';
-import type { OwnedProcesses } from '../lab/owned-processes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type FullPoolRun, runFullPool } from './full-pool.ts';
 import { type HotPartRun, type HotPlace, runHotPart } from './hot-part.ts';
+import type { SuiteLab } from './suite.ts';
 
 export interface MysqlBenchOptions {
   readonly engine: Exclude<EngineKind, 'postgres'>;
@@ -20,7 +20,7 @@ export interface MysqlBenchOptions {
 }
 
 export interface MysqlBench {
-  readonly settings: Omit<ExperimentOptions, 'owned' | 'onStage'>;
+  readonly settings: Omit<ExperimentOptions, 'owned' | 'onStage' | 'onArm'>;
   /** Into an empty pool: cold, with Forewarm, always warm. */
   readonly experiment: Experiment;
   readonly fullPool: readonly FullPoolRun[];
@@ -68,16 +68,21 @@ function laterStages({ repetitions }: MysqlBench['settings']): Stage[] {
 /** Runs all arms on one site. `onLogs` gets the agents' logs. */
 export async function runMysqlBench(
   options: MysqlBenchOptions,
-  lab: {
-    readonly owned: OwnedProcesses;
-    readonly onStage: (stage: Stage) => void;
-    readonly onLogs: (logs: Readonly<Record<string, string>>) => void;
-  },
+  lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: MysqlBench) => void },
 ): Promise<MysqlBench> {
   const settings = benchSettings(options);
   const fullPool: FullPoolRun[] = [];
   const hotPart: HotPartRun[] = [];
-  const experiment = await runExperiment({ ...settings, ...lab }, async (site) => {
+  const { owned, onStage } = lab;
+  let soFar: Experiment | undefined;
+  const tell = () => {
+    if (soFar !== undefined) lab.onRun({ settings, experiment: soFar, fullPool, hotPart });
+  };
+  const onArm = (experiment: Experiment) => {
+    soFar = experiment;
+    tell();
+  };
+  const experiment = await runExperiment({ ...settings, owned, onStage, onArm }, async (site) => {
     try {
       await startHotVms(site);
       for (const [i, stage] of laterStages(settings).entries()) {
@@ -90,6 +95,7 @@ export async function runMysqlBench(
             ),
           );
         else for (const hot of hotVms) hotPart.push(await runHotPart(site, hot));
+        tell();
       }
     } finally {
       lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });

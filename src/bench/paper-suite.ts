@@ -1,7 +1,7 @@
-import { paperSettings, paperStages, runPaper } from './paper.ts';
+import { type PaperBench, paperSettings, paperStages, runPaper } from './paper.ts';
 import { paperFigures } from './paper-figures.ts';
 import { paperReport, paperText } from './paper-report.ts';
-import type { Suite } from './suite.ts';
+import type { Suite, SuiteOutcome } from './suite.ts';
 
 export const paperSuite: Suite = {
   name: 'paper',
@@ -14,12 +14,20 @@ export const paperSuite: Suite = {
   repetitions: 3,
   stages: paperStages,
   async run(options, lab) {
-    const bench = await runPaper(paperSettings(options), lab);
-    const { settings, version, ...seen } = bench;
-    return {
-      ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },
-      text: (renderTable) => paperText(bench, renderTable),
-      report: () => paperReport(bench),
-    };
+    return outcomeOf(
+      await runPaper(paperSettings(options), {
+        ...lab,
+        onRun: (soFar) => lab.onPartial(() => outcomeOf(soFar)),
+      }),
+    );
   },
 };
+
+function outcomeOf(bench: PaperBench): SuiteOutcome {
+  const { settings, version, ...seen } = bench;
+  return {
+    ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },
+    text: (renderTable) => paperText(bench, renderTable),
+    report: () => paperReport(bench),
+  };
+}

@@ -140,7 +140,10 @@ function runStage(settings: PaperSettings, { load, vmCount, pattern }: Planned):
   };
 }
 
-export async function runPaper(settings: PaperSettings, lab: SuiteLab): Promise<PaperBench> {
+export async function runPaper(
+  settings: PaperSettings,
+  lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: PaperBench) => void },
+): Promise<PaperBench> {
   const { owned, onStage } = lab;
   const site = await Site.start({ ...settings, owned, onStage });
   try {
@@ -148,16 +151,18 @@ export async function runPaper(settings: PaperSettings, lab: SuiteLab): Promise<
     const sourceDisk = await limitDisk({
       ...{ owned, profile: settings.device, pids: pidsOf(site.source), dir: site.source.dataDir },
     });
-    const runs: PaperRun[] = [];
-    for (const planned of runsOf(settings)) {
-      onStage(runStage(settings, planned));
-      runs.push(await runOnce(site, { settings, planned, sourceDisk }));
-    }
     const { throttled, reason, device: id } = site.disk;
-    return {
+    const runs: PaperRun[] = [];
+    const bench: PaperBench = {
       ...{ settings, runs, version: site.database.version },
       device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     };
+    for (const planned of runsOf(settings)) {
+      onStage(runStage(settings, planned));
+      runs.push(await runOnce(site, { settings, planned, sourceDisk }));
+      lab.onRun(bench);
+    }
+    return bench;
   } finally {
     lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
     await site.close();

@@ -1,6 +1,6 @@
 import { renderPage, settingsTable } from '../lab/report/page.ts';
 import { type PlanningFigures, planningColumns, runPlanningBench } from './planning.ts';
-import type { Figure, Suite } from './suite.ts';
+import type { Figure, Suite, SuiteOutcome } from './suite.ts';
 import { htmlTable } from './tables.ts';
 
 const stage = { text: 'merging, encoding, decoding and planning 16 M blocks', expectedMs: 25_000 };
@@ -12,24 +12,35 @@ export const planningSuite: Suite = {
   takes: '30 s',
   repetitions: 3,
   stages: () => [stage],
-  async run({ quick, repetitions }, { onStage }) {
+  async run({ quick, repetitions }, { onStage, onPartial }) {
     onStage(stage);
-    const all = await runPlanningBench({ runs: quick ? 1 : repetitions });
-    return {
-      versions: {},
-      settings: {},
-      figures: figuresOf(all),
-      seen: { runs: all },
-      text: (renderTable) => renderTable(planningColumns, all),
-      report: () =>
-        renderPage({
-          title: 'Benchmark: planning',
-          body: `<p class="lead">A work set of 16 million blocks in 40 relations: the source's rows are merged and encoded, the target decodes and plans, each run in a process of its own.</p>${htmlTable(planningColumns, all)}<h2>Settings</h2>${settingsTable({ blocks: all[0]?.blocks ?? 0 })}`,
-          charts: [],
-        }),
-    };
+    const soFar: PlanningFigures[] = [];
+    await runPlanningBench({
+      runs: quick ? 1 : repetitions,
+      onRun: (figures) => {
+        soFar.push(figures);
+        onPartial(() => outcomeOf(soFar));
+      },
+    });
+    return outcomeOf(soFar);
   },
 };
+
+function outcomeOf(all: readonly PlanningFigures[]): SuiteOutcome {
+  return {
+    versions: {},
+    settings: {},
+    figures: figuresOf(all),
+    seen: { runs: all },
+    text: (renderTable) => renderTable(planningColumns, all),
+    report: () =>
+      renderPage({
+        title: 'Benchmark: planning',
+        body: `<p class="lead">A work set of 16 million blocks in 40 relations: the source's rows are merged and encoded, the target decodes and plans, each run in a process of its own.</p>${htmlTable(planningColumns, all)}<h2>Settings</h2>${settingsTable({ blocks: all[0]?.blocks ?? 0 })}`,
+        charts: [],
+      }),
+  };
+}
 
 function figuresOf(all: readonly PlanningFigures[]): readonly Figure[] {
   const scenarios = [...new Set(all.map(({ scenario }) => scenario))];

@@ -39,22 +39,35 @@ export const planningLimits = { totalMs: 3000, rssGrowthBytes: 300e6 };
 
 /** Runs every scenario in a process of its own, so that each one's memory is its own. */
 export async function runPlanningBench(
-  options: { readonly runs?: number; readonly blocks?: number } = {},
+  options: {
+    readonly runs?: number;
+    readonly blocks?: number;
+    readonly onRun?: (figures: PlanningFigures) => void;
+  } = {},
 ): Promise<readonly PlanningFigures[]> {
-  const figures: PlanningFigures[] = [];
+  const { runs = 3, blocks = mostBlocks, onRun } = options;
+  const all: PlanningFigures[] = [];
   for (const scenario of Object.keys(scenarios) as PlanningScenario[]) {
-    for (let run = 0; run < (options.runs ?? 3); run++)
-      figures.push(await inOwnProcess(scenario, options.blocks ?? mostBlocks));
+    for (let run = 0; run < runs; run++) {
+      const figures = await inOwnProcess(scenario, blocks);
+      all.push(figures);
+      onRun?.(figures);
+    }
   }
-  return figures;
+  return all;
 }
 
 function inOwnProcess(scenario: PlanningScenario, blocks: number): Promise<PlanningFigures> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), ['--scenario', scenario, '--blocks', String(blocks)]);
+    const end = () => child.kill('SIGKILL');
+    process.once('exit', end);
     child.once('message', (figures) => resolve(figures as PlanningFigures));
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the ${scenario} run ended with status ${code}`)));
+    child.once('exit', (code) => {
+      process.off('exit', end);
+      reject(new Error(`the ${scenario} run ended with status ${code}`));
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 import { floorMsOf } from '../lab/experiment/run-experiment.ts';
-import { armOf, besideAlwaysWarm, type Goal, goal } from './goals.ts';
+import { armOf, besideAlwaysWarm, type Goal, goal, measured } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 
 const readyLimits = {
@@ -35,15 +35,15 @@ export function goalsOf({ experiment, settings, sourceCost }: PostgresBench): re
     }),
     goal("cost to the source's throughput", {
       ...{ limit: [Number.NEGATIVE_INFINITY, 0.01], unit: 'percent' },
-      values: sourceCost.pairs.map(({ onTps, offTps }) => 1 - onTps / offTps),
-      between: sourceCost.between,
+      values: (sourceCost?.pairs ?? []).map(({ onTps, offTps }) => 1 - onTps / offTps),
+      ...(sourceCost === undefined ? {} : { between: sourceCost.between }),
     }),
   ];
   // The limits are for the limited disks.
-  if (!Number.isFinite(readyLimit) || !experiment.device.throttled) return goals;
+  if (!Number.isFinite(readyLimit) || !experiment.device.throttled) return measured(goals);
   const ready = goal('intent to ready ÷ floor', {
     limit: [0, readyLimit],
     values: forewarm.map((run) => run.figures.readyMs / floorMsOf(experiment.document.device, run.migration)),
   });
-  return [ready, ...goals];
+  return measured([ready, ...goals]);
 }

@@ -6,6 +6,7 @@ import { type Goal, showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
+import type { SourceCost } from './source-cost.ts';
 import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
 /** Everything that was measured. */
@@ -25,8 +26,6 @@ export function postgresSeen(bench: PostgresBench, goals: readonly Goal[]) {
 export function postgresText(bench: PostgresBench, renderTable: RenderTable): string {
   const { experiment, sourceCost } = bench;
   const osCache = experiment.runs.flatMap(({ osResidentBytes }) => osResidentBytes ?? []);
-  const { agent, sessions } = sourceCost.cpuCores;
-  const [low, high] = sourceCost.between;
   return [
     renderTable(armColumns, experiment.document.arms),
     renderTable(goalColumns, goalsOf(bench)),
@@ -35,10 +34,14 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     `${describeSetting(experiment)}; medians of ${bench.settings.repetitions}.\n`,
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
     `Page cache of the target's files once it was emptied: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
-    `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`,
+    sourceCost === undefined ? '' : describeCost(sourceCost),
   ]
     .filter((part) => part !== '')
     .join('\n');
+}
+
+function describeCost({ cpuCores: { agent, sessions }, between: [low, high] }: SourceCost): string {
+  return `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`;
 }
 
 /** The result as one HTML file. */

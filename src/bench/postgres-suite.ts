@@ -1,8 +1,8 @@
-import { benchStages, runPostgresBench } from './postgres.ts';
+import { benchStages, type PostgresBench, runPostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { postgresReport, postgresSeen, postgresText } from './postgres-report.ts';
 import { figuresOfRuns } from './run-figures.ts';
-import type { Suite } from './suite.ts';
+import type { Suite, SuiteOutcome } from './suite.ts';
 
 export const postgresSuite: Suite = {
   name: 'postgres',
@@ -14,14 +14,19 @@ export const postgresSuite: Suite = {
   repetitions: 3,
   stages: benchStages,
   async run(options, lab) {
-    const bench = await runPostgresBench(options, lab);
-    return {
-      versions: { postgres: bench.experiment.database.version },
-      settings: bench.settings,
-      figures: figuresOfRuns(bench.experiment.runs),
-      seen: postgresSeen(bench, goalsOf(bench)),
-      text: (renderTable) => postgresText(bench, renderTable),
-      report: () => postgresReport(bench),
-    };
+    return outcomeOf(
+      await runPostgresBench(options, { ...lab, onRun: (soFar) => lab.onPartial(() => outcomeOf(soFar)) }),
+    );
   },
 };
+
+function outcomeOf(bench: PostgresBench): SuiteOutcome {
+  return {
+    versions: { postgres: bench.experiment.database.version },
+    settings: bench.settings,
+    figures: figuresOfRuns(bench.experiment.runs),
+    seen: postgresSeen(bench, goalsOf(bench)),
+    text: (renderTable) => postgresText(bench, renderTable),
+    report: () => postgresReport(bench),
+  };
+}

@@ -7,8 +7,8 @@ import {
   stagesOf,
 } from '../lab/experiment/run-experiment.ts';
 import type { Stage } from '../lab/experiment/site.ts';
-import type { OwnedProcesses } from '../lab/owned-processes.ts';
 import { measureSourceCost, type SourceCost } from './source-cost.ts';
+import type { SuiteLab } from './suite.ts';
 
 export interface PostgresBenchOptions {
   readonly device: DiskProfile;
@@ -19,9 +19,10 @@ export interface PostgresBenchOptions {
 }
 
 export interface PostgresBench {
-  readonly settings: Omit<ExperimentOptions, 'owned' | 'onStage'>;
+  readonly settings: Omit<ExperimentOptions, 'owned' | 'onStage' | 'onArm'>;
   readonly experiment: Experiment;
-  readonly sourceCost: SourceCost;
+  /** Undefined as long as it was not measured. */
+  readonly sourceCost?: SourceCost;
 }
 
 /** The data of the published figures: a 919 MB table with a key of 86 MB, a pool of 512 MB. */
@@ -54,16 +55,14 @@ function costStage({ quick }: PostgresBenchOptions): Stage {
 /** Runs the arms, interleaved, then the source's cost on the same site. `onLogs` gets the agents' logs. */
 export async function runPostgresBench(
   options: PostgresBenchOptions,
-  lab: {
-    readonly owned: OwnedProcesses;
-    readonly onStage: (stage: Stage) => void;
-    readonly onLogs: (logs: Readonly<Record<string, string>>) => void;
-  },
+  lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: PostgresBench) => void },
 ): Promise<PostgresBench> {
   const settings = benchSettings(options);
   let sourceCost: SourceCost | undefined;
-  const experiment = await runExperiment({ ...settings, ...lab }, async (site) => {
-    lab.onStage(costStage(options));
+  const { owned, onStage, onRun } = lab;
+  const onArm = (soFar: Experiment) => onRun({ settings, experiment: soFar });
+  const experiment = await runExperiment({ ...settings, owned, onStage, onArm }, async (site) => {
+    onStage(costStage(options));
     sourceCost = await measureSourceCost(site, options.quick ? costWindows.quick : costWindows.full);
     lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
   });

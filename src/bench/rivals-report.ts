@@ -184,13 +184,21 @@ function coldCheck({ runs }: RivalsBench): string {
   const left = runs.flatMap(({ osResidentBytes }) => osResidentBytes ?? []);
   const cold = runs.filter(({ way }) => way === 'cold');
   const most = left.length === 0 ? 'unknown' : formatMegabytes(Math.max(...left));
-  const read = Math.min(...cold.map(({ readAfterBytes }) => readAfterBytes));
-  return `page cache of the target's files before a cold start ${most} at most; a cold move then read ${formatMegabytes(read)} at least from the disk`;
+  const read =
+    cold.length === 0 ? 'unknown' : formatMegabytes(Math.min(...cold.map((run) => run.readAfterBytes)));
+  return `page cache of the target's files before a cold start ${most} at most; a cold move then read ${read} at least from the disk`;
 }
 
-function refusal(bench: RivalsBench): string {
-  const refused = summarize(bench).filter((one) => one.refused > 0);
-  if (refused.length === 0) return '';
-  const runs = refused.reduce((sum, one) => sum + one.refused, 0);
-  return `${runs} runs are not compared: the controls around them differ by more than ${driftBounds.tps * 100} % in throughput or ${driftBounds.p50 * 100} % in the median read, so the machine was not the same. They are in results.json.\n`;
+function refusal({ runs }: RivalsBench): string {
+  const refused = runs.filter(({ drift }) => !drift.comparable);
+  const alone = refused.filter(({ drift }) => Number.isNaN(drift.tps)).length;
+  const drifted = refused.length - alone;
+  return [
+    drifted === 0
+      ? ''
+      : `${drifted} runs are not compared: the controls around them differ by more than ${driftBounds.tps * 100} % in throughput or ${driftBounds.p50 * 100} % in the median read, so the machine was not the same. They are in results.json.\n`,
+    alone === 0
+      ? ''
+      : `${alone} runs are not compared: there is no control behind them. They are in results.json.\n`,
+  ].join('');
 }

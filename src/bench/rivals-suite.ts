@@ -1,7 +1,7 @@
-import { rivalsStages, runRivals } from './rivals.ts';
+import { type RivalsBench, rivalsStages, runRivals } from './rivals.ts';
 import { rivalsReport, rivalsText } from './rivals-report.ts';
 import { rivalFigures } from './rivals-summary.ts';
-import type { Suite } from './suite.ts';
+import type { Suite, SuiteOutcome } from './suite.ts';
 
 export const rivalsSuite: Suite = {
   name: 'rivals',
@@ -14,12 +14,17 @@ export const rivalsSuite: Suite = {
   repetitions: 3,
   stages: rivalsStages,
   async run(options, lab) {
-    const bench = await runRivals(options, lab);
-    const { settings, version, ...seen } = bench;
-    return {
-      ...{ settings, seen, versions: { postgres: version }, figures: rivalFigures(bench) },
-      text: (renderTable) => rivalsText(bench, renderTable),
-      report: () => rivalsReport(bench),
-    };
+    return outcomeOf(
+      await runRivals(options, { ...lab, onRun: (soFar) => lab.onPartial(() => outcomeOf(soFar)) }),
+    );
   },
 };
+
+function outcomeOf(bench: RivalsBench): SuiteOutcome {
+  const { settings, version, ...seen } = bench;
+  return {
+    ...{ settings, seen, versions: { postgres: version }, figures: rivalFigures(bench) },
+    text: (renderTable) => rivalsText(bench, renderTable),
+    report: () => rivalsReport(bench),
+  };
+}

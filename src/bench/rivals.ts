@@ -133,7 +133,10 @@ function orderOf({ repetitions, ways: names }: Pick<RivalsSettings, 'repetitions
 }
 
 /** Runs every way, interleaved, on one site. */
-export async function runRivals(options: SuiteOptions, lab: SuiteLab): Promise<RivalsBench> {
+export async function runRivals(
+  options: SuiteOptions,
+  lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: RivalsBench) => void },
+): Promise<RivalsBench> {
   const settings = rivalsSettings(options);
   const { owned, onStage } = lab;
   const site = await Site.start({ ...settings, owned, onStage });
@@ -156,6 +159,7 @@ export async function runRivals(options: SuiteOptions, lab: SuiteLab): Promise<R
       onStage(armStage(settings, way, repetition));
       if (left.some((one) => one.way === way.name)) continue;
       seen.push({ way, repetition, ...(await goOneWay(site, settings, { way, seen, pages })) });
+      lab.onRun(assemble(site, { settings, left, seen }));
     }
     return assemble(site, { settings, left, seen });
   } finally {

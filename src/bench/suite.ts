@@ -45,6 +45,8 @@ export interface SuiteLab {
   readonly onStage: (stage: Stage) => void;
   /** Takes the agents' logs, by replica. */
   readonly onLogs: (logs: Readonly<Record<string, string>>) => void;
+  /** Called after each arm with what the outcome would be if the suite ended there, as it may. */
+  readonly onPartial: (outcome: () => SuiteOutcome) => void;
 }
 
 /** What came out of a suite. */
@@ -75,12 +77,25 @@ export interface Figure {
   readonly values: readonly number[];
 }
 
-/** The document of results.json. */
-export function resultsOf(suite: Pick<Suite, 'name'>, options: SuiteOptions, outcome: SuiteOutcome) {
+/** Why a run did not come to its end: the rest of its results is what was measured until then. */
+export interface Incomplete {
+  /** `ended by SIGINT`, or what failed. */
+  readonly reason: string;
+  /** What was under way. */
+  readonly stage?: string;
+}
+
+/** The document of results.json; `incomplete` stands in it where the run did not come to its end. */
+export function resultsOf(
+  suite: Pick<Suite, 'name'>,
+  options: SuiteOptions,
+  { outcome, incomplete }: { readonly outcome: SuiteOutcome; readonly incomplete?: Incomplete },
+) {
   const { versions, settings, figures, seen } = outcome;
   return {
     suite: suite.name,
     at: new Date().toISOString(),
+    ...(incomplete === undefined ? {} : { incomplete }),
     options,
     versions: {
       forewarm: forewarmVersion,

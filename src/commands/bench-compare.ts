@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import {
-  type ComparableResults,
-  type ComparedFigure,
-  compareResults,
-  parseResults,
-} from '../bench/compare.ts';
+import { type ComparedFigure, compareResults } from '../bench/compare.ts';
+import { type ComparableResults, parseResults } from '../bench/read-results.ts';
 import type { Column } from '../bench/tables.ts';
 import { ForewarmError } from '../lib/errors.ts';
 import { type CommandContext, type Flags, print } from './context.ts';
@@ -32,8 +29,8 @@ export function createCompareCommand(context: CommandContext): Command {
     .description(
       'Prints each figure of two runs of one benchmark, new by old, with the interval of the ratio.',
     )
-    .argument('<old>', 'results.json of the old run')
-    .argument('<new>', 'results.json of the new run')
+    .argument('<old>', 'results.json of the old run, or its folder')
+    .argument('<new>', 'results.json of the new run, or its folder')
     .option('--json', 'print the comparison as JSON')
     .action((oldFile: string, newFile: string, flags: Flags) => {
       const [old, fresh] = [readResults(oldFile), readResults(newFile)];
@@ -48,13 +45,16 @@ export function createCompareCommand(context: CommandContext): Command {
     });
 }
 
-function readResults(file: string): ComparableResults {
+/** A folder stands for the results.json in it. */
+function readResults(path: string): ComparableResults {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const file = isFolder ? join(path, 'results.json') : path;
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     throw new ForewarmError('config_invalid', `${file} cannot be read: ${(cause as Error).message}`, {
-      cause,
+      ...{ hint: 'Give the results.json of a benchmark, or the folder of its --out.', cause },
     });
   }
   return parseResults(text, file);

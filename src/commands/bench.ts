@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { resultsOf, type Suite, type SuiteOptions } from '../bench/suite.ts';
 import { suites } from '../bench/suites.ts';
-import { ForewarmError } from '../lib/errors.ts';
+import type { Stage } from '../lab/experiment/site.ts';
+import { describeError } from '../lib/errors.ts';
 import { createCompareCommand } from './bench-compare.ts';
+import { OutFolder } from './bench-out.ts';
+import { PartialResults } from './bench-partial.ts';
 import { type CommandContext, type Flags, print } from './context.ts';
 import { runInLab } from './lab-run.ts';
 import { renderTable } from './terminal/table.ts';
@@ -20,12 +21,12 @@ export function createCommand(context: CommandContext): Command {
   const bench = new Command('bench')
     .description('Runs a benchmark; without a name, lists them.')
     .action(() => context.out(listSuites()));
-  for (const suite of suites) bench.addCommand(suiteCommand(context, suite));
+  for (const suite of suites) bench.addCommand(createSuiteCommand(context, suite));
   bench.addCommand(createCompareCommand(context));
   return bench;
 }
 
-function suiteCommand(context: CommandContext, suite: Suite): Command {
+export function createSuiteCommand(context: CommandContext, suite: Suite): Command {
   const command = new Command(suite.name)
     .description(`${suite.measures}. Takes ${suite.takes}. Needs ${suite.needs}.`)
     .option('--quick', 'one repetition on less data: to see that it works')
@@ -64,41 +65,28 @@ async function runSuite(context: CommandContext, suite: Suite, flags: SuiteFlags
     repetitions: quick ? 1 : flags.repetitions,
   };
   const out = new OutFolder(flags.out);
-  const outcome = await runInLab(context, suite.stages(options), (owned, onStage) =>
-    suite.run(options, { owned, onStage, onLogs: out.writeLogs }),
-  );
-  const results = resultsOf(suite, options, outcome);
-  out.write(results, outcome.report());
-  print(context, flags, results, () => `\n${outcome.text(renderTable)}\nResults: ${out.path}\n`);
-}
-
-/** Where a benchmark leaves what it found. */
-class OutFolder {
-  readonly path: string;
-
-  /** Made at once: a place that cannot be written is told before hours of work. */
-  constructor(path: string) {
-    this.path = resolve(path);
-    try {
-      mkdirSync(this.path, { recursive: true });
-    } catch (error) {
-      throw new ForewarmError(
-        'config_invalid',
-        `${this.path} could not be made: ${(error as Error).message}`,
-        {
-          hint: 'Choose another place with --out DIR.',
-          cause: error,
-        },
-      );
-    }
-  }
-
-  readonly writeLogs = (logs: Readonly<Record<string, string>>): void => {
-    for (const [name, log] of Object.entries(logs)) writeFileSync(join(this.path, `agent-${name}.log`), log);
-  };
-
-  write(results: object, report: string): void {
-    writeFileSync(join(this.path, 'results.json'), `${JSON.stringify(results)}\n`);
-    writeFileSync(join(this.path, 'report.html'), report);
+  const partial = new PartialResults({ suite, options, out });
+  // Before anything is taken down: a second signal ends the process.
+  const onSignal = () => context.err(`\n${partial.write(`ended by ${context.signal.reason}`)}`);
+  context.signal.addEventListener('abort', onSignal, { once: true });
+  try {
+    const outcome = await runInLab(context, suite.stages(options), async (owned, onStage) => {
+      const onStageToo = (stage: Stage) => {
+        partial.enter(stage.text);
+        onStage(stage);
+      };
+      const { onPartial } = partial;
+      return suite.run(options, { owned, onStage: onStageToo, onLogs: out.writeLogs, onPartial });
+    });
+    const results = resultsOf(suite, options, { outcome });
+    const { withoutReport } = out.write(results, outcome.report);
+    if (withoutReport !== undefined)
+      context.err(`forewarm: the report could not be made: ${withoutReport}\n`);
+    print(context, flags, results, () => `\n${outcome.text(renderTable)}\nResults: ${out.path}\n`);
+  } catch (error) {
+    if (!context.signal.aborted) context.err(`\n${partial.write(`failed: ${describeError(error).message}`)}`);
+    throw error;
+  } finally {
+    context.signal.removeEventListener('abort', onSignal);
   }
 }

@@ -169,7 +169,7 @@ async function migrate(context: CommandContext, flags: MigrateFlags, argv: reado
     if (waited?.verdict.kind === 'ended') {
       warn(`${endedError(id, waited.verdict).message}; going on without warming`);
     } else if (outcome === 'deadline') {
-      warn(`${ahead?.target} was not ready by the deadline; going on`);
+      warn(`${ahead?.target} was not ready by the deadline${whyNot(waited?.record)}; going on`);
     }
     const status = await carryOut(context, { argv, ahead, json: flags.json === true, warn });
     context.exitStatus = status;
@@ -201,5 +201,10 @@ function sentence({ id, vm, target, outcome, waitedMs, record }: Result): string
   if (outcome === 'ready')
     return `${target} is ready for ${vm} after ${after}${residency} (migration ${id})\n`;
   if (outcome === 'arrived') return `${vm} has arrived at ${target} already (migration ${id})\n`;
-  return `${target} is not ready for ${vm} after ${after}${residency}; go on, it keeps warming (migration ${id})\n`;
+  return `${target} is not ready for ${vm} after ${after}${residency}${whyNot(record)}; go on, it keeps warming (migration ${id})\n`;
+}
+
+/** What the target waits for, where it has said so. */
+function whyNot(record: MigrationRecord | undefined): string {
+  return record?.reason === undefined ? '' : ` (${record.reason})`;
 }

@@ -82,7 +82,7 @@ async function fillOverlay(overlay: string): Promise<void> {
     recursive: true,
   });
   await symlink('../lib/node_modules/npm/bin/npm-cli.js', join(overlay, 'usr/local/bin/npm'));
-  await symlink('/bin/busybox', join(overlay, 'usr/local/bin/wget'));
+  for (const tool of ['wget', 'awk']) await symlink('/bin/busybox', join(overlay, 'usr/local/bin', tool));
   // A proxy that this machine trusts may stand between it and the registry.
   await copyFile(bundle, join(overlay, bundle)).catch(() => {});
   await writeFile(join(overlay, 'etc/passwd'), passwd);

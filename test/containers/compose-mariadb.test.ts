@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { Composition } from './compose.ts';
-import { migrate, reads, switched } from './moves.ts';
+import { migrate, reads, scraped, switched } from './moves.ts';
 
 /** The profile `mariadb` of docker/compose.yaml. */
 describe.runIf(process.env['TEST_COMPOSE'] === 'all')('the profile mariadb', () => {
   const owned = new OwnedProcesses({ handleSignals: false });
   const composition = new Composition({
     owned,
-    services: ['mdb1-agent', 'mdb2-agent', 'app2', 'hypervisor'],
+    services: ['mdb1-agent', 'mdb2-agent', 'app2', 'hypervisor', 'prometheus'],
   });
 
   beforeAll(async () => {
@@ -32,5 +32,14 @@ describe.runIf(process.env['TEST_COMPOSE'] === 'all')('the profile mariadb', () 
       await switched(composition, { ...move, since });
     }
     expect(await composition.logs('app2')).not.toMatch(/ [1-9]\d* failed/);
+  });
+
+  it('is scraped by Prometheus', async () => {
+    const up = async () => (await scraped(composition)).filter(({ health }) => health === 'up');
+    for (const agent of ['mdb1-agent', 'mdb2-agent']) {
+      await expect
+        .poll(up, { timeout: 60_000 })
+        .toContainEqual(expect.objectContaining({ instance: `${agent}:9464` }));
+    }
   });
 });

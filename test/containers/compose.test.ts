@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { Composition } from './compose.ts';
-import { migrate, reads, switched } from './moves.ts';
+import { migrate, reads, scraped, switched } from './moves.ts';
 
 /** docker/compose.yaml as a person uses it: up, a migration, services that are killed in the middle of one. */
 
@@ -43,11 +43,7 @@ it('runs agents as an ordinary user, without rights, on a file system that canno
 });
 
 it('is scraped by Prometheus', async () => {
-  const url = 'http://127.0.0.1:9090/api/v1/targets?state=active';
-  const health = async () => {
-    const { data } = JSON.parse(await composition.exec('prometheus', 'wget', '-q', '-O', '-', url));
-    return data.activeTargets.map((target: { health: string }) => target.health);
-  };
+  const health = async () => (await scraped(composition)).map((target) => target.health);
   await expect.poll(health, { timeout: 30_000 }).toEqual(['up', 'up']);
 });
 

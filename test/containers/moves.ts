@@ -39,3 +39,15 @@ export async function reads(composition: Composition, vm: string, replica: strin
     .poll(() => composition.logs(vm), { timeout: 60_000, interval: 500 })
     .toMatch(new RegExp(`${replica} \\d{2,} reads`));
 }
+
+/** What Prometheus says of the agents that it asks. */
+export async function scraped(
+  composition: Composition,
+): Promise<readonly { readonly instance: string; readonly health: string }[]> {
+  const url = 'http://127.0.0.1:9090/api/v1/targets?state=active';
+  const text = await composition.exec('prometheus', 'wget', '-q', '-O', '-', url);
+  const { data } = JSON.parse(text) as {
+    data: { activeTargets: readonly { health: string; labels: { instance: string } }[] };
+  };
+  return data.activeTargets.map(({ health, labels }) => ({ instance: labels.instance, health }));
+}

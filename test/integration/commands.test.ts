@@ -75,13 +75,15 @@ describe('migrate', () => {
     expect(db2.states).toEqual(['accepted', 'profiling', 'warming', 'ready']);
   });
 
-  test('exits with 3 at the deadline', async () => {
-    await agent({ replica: 'db2', script: ['profile', 'warm'] });
+  test('exits with 3 at the deadline, and says what the target waits for', async () => {
+    await agent({ replica: 'db2', script: ['profile', 'warm'], waitsFor: 'the replica does not replay' });
     const { status, stdout, stderr } = await forewarm(
       ...['migrate', '--vm', 'vmLate', '--to', 'db2', '--deadline', '1500ms'],
     );
     expect(status).toBe(3);
-    expect(stdout).toMatch(/^db2 is not ready for vmLate after .*, 40\.0 % of the plan resident; go on/);
+    expect(stdout).toMatch(
+      /^db2 is not ready for vmLate after .*, 40\.0 % of the plan resident \(the replica does not replay\); go on/,
+    );
     expect(stderr).toMatch(/warming, 3\.3 MB of 8\.2 MB/);
   });
 

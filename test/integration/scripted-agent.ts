@@ -12,6 +12,8 @@ export interface ScriptedAgentOptions {
   readonly replica: string;
   /** What it does with an intent, after having accepted it. */
   readonly script: readonly Trigger[];
+  /** What it says that it waits for. */
+  readonly waitsFor?: string;
   readonly estimate?: { readonly seconds: number; readonly fits: boolean; readonly reason?: string };
 }
 
@@ -117,12 +119,14 @@ export class ScriptedAgent {
     const plan = { blocks: 1_000, bytes: 8_192_000, skippedBlocks: 0 };
     const done = trigger === 'ready' ? 1_000 : 400;
     const failure = { code: 'no_work_set', message: 'the script says so' };
+    const { waitsFor } = this.#options;
     await this.#write({
       ...next,
       plan,
       warmed: { blocks: done, bytesRead: done * 8_192, ms: 5, rounds: 1 },
       residency: done / 1_000,
       ...(trigger === 'fail' ? { error: failure } : {}),
+      ...(waitsFor === undefined ? {} : { reason: waitsFor }),
     });
   }
 

@@ -54,7 +54,12 @@ export function coordinationStages(settings: CoordinationSettings): readonly Sta
 /** Agents with simulated databases, everything else real, on one NATS server. */
 export async function runCoordination(
   settings: CoordinationSettings,
-  lab: { readonly owned: OwnedProcesses; readonly onStage: (stage: Stage) => void },
+  lab: {
+    readonly owned: OwnedProcesses;
+    readonly onStage: (stage: Stage) => void;
+    /** Takes the run as far as it is after each round. */
+    readonly onRound?: (soFar: CoordinationRun) => void;
+  },
 ): Promise<CoordinationRun> {
   const [starting, idling, ...moving] = coordinationStages(settings);
   lab.onStage(starting!);
@@ -71,11 +76,15 @@ export async function runCoordination(
     idle.push(await site.read());
     const memory = await site.memory();
     const rounds: RoundEvidence[] = [];
+    const run: CoordinationRun = {
+      ...{ settings, startMs, memory, idle: [idle[0]!, idle[1]!], rounds, errors: site.errors },
+    };
     for (const [i, name] of (['steady', 'killed'] as const).entries()) {
       lab.onStage(moving[i]!);
       rounds.push(await runRound(site, settings, name));
+      lab.onRound?.(run);
     }
-    return { settings, startMs, memory, idle: [idle[0]!, idle[1]!], rounds, errors: site.errors };
+    return run;
   } finally {
     await site.close();
   }

@@ -1,6 +1,6 @@
 import { locateNats } from '../../lab/nats-server.ts';
 import { run as runProgram } from '../../lab/run.ts';
-import type { Suite, SuiteOptions } from '../suite.ts';
+import type { Suite, SuiteOptions, SuiteOutcome } from '../suite.ts';
 import { type CoordinationRun, coordinationStages, runCoordination } from './coordination.ts';
 import { coordinationReport, coordinationText, figuresOf } from './report.ts';
 import { type CoordinationSettings, fullSettings, quickSettings } from './settings.ts';
@@ -18,18 +18,22 @@ export const coordinationSuite: Suite = {
   repetitions: 1,
   stages: (options) =>
     Array.from({ length: options.repetitions }, () => coordinationStages(settingsOf(options))).flat(),
-  async run(options, { owned, onStage }) {
+  async run(options, { owned, onStage, onPartial }) {
     const runs: CoordinationRun[] = [];
     const settings = settingsOf(options);
-    for (let repetition = 0; repetition < options.repetitions; repetition++)
-      runs.push(await runCoordination(settings, { owned, onStage }));
-    return {
-      versions: { nats: (await runProgram(await locateNats(), ['--version'])).replace(/^\D*/, '').trim() },
+    const nats = (await runProgram(await locateNats(), ['--version'])).replace(/^\D*/, '').trim();
+    const outcomeOf = (all: readonly CoordinationRun[]): SuiteOutcome => ({
+      versions: { nats },
       settings,
-      figures: figuresOf(runs),
-      seen: { runs },
-      text: (renderTable) => coordinationText(runs, renderTable),
-      report: () => coordinationReport(runs),
-    };
+      figures: figuresOf(all),
+      seen: { runs: all },
+      text: (renderTable) => coordinationText(all, renderTable),
+      report: () => coordinationReport(all),
+    });
+    for (let repetition = 0; repetition < options.repetitions; repetition++) {
+      const onRound = (run: CoordinationRun) => onPartial(() => outcomeOf([...runs, run]));
+      runs.push(await runCoordination(settings, { owned, onStage, onRound }));
+    }
+    return outcomeOf(runs);
   },
 };

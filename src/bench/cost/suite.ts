@@ -4,9 +4,9 @@ import { startStages } from '../../lab/experiment/site.ts';
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
 import { quantile } from '../quantile.ts';
 import { withSite } from '../size/own-site.ts';
-import { siteOptions } from '../size/sized-moves.ts';
+import { type SiteLab, siteOptions } from '../size/sized-moves.ts';
 import { measureSourceCost, type SourceCost } from '../source-cost.ts';
-import type { Figure, Suite, SuiteLab, SuiteOptions } from '../suite.ts';
+import type { Figure, Suite, SuiteOptions, SuiteOutcome } from '../suite.ts';
 import { type Column, htmlTable } from '../tables.ts';
 import { type LagRun, measureLag } from './lag-run.ts';
 
@@ -78,14 +78,13 @@ export const costSuite: Suite = {
   },
   async run(options, lab) {
     const own = sizesOf(options);
-    const costs: CostRun[] = [];
-    for (const poolMb of own.poolsMb) {
-      for (const rate of Object.keys(rates) as (keyof typeof rates)[])
-        costs.push(await runCost({ poolMb, rate }, options, lab));
-    }
-    const lags = await runLags(options, lab);
-    return {
-      versions: {},
+    const [costs, lags]: [CostRun[], LagRun[]] = [[], []];
+    const versions: Record<string, string> = {};
+    const onVersion = (version: string) => {
+      versions[options.engine] = version;
+    };
+    const outcome = (): SuiteOutcome => ({
+      versions,
       settings: { ...own, rates, lag: lagSettings },
       figures: costFigures(costs, lags),
       seen: { costs, lags },
@@ -97,7 +96,18 @@ export const costSuite: Suite = {
           charts: [],
           body: `<h2>To the source</h2>${htmlTable(costColumns, costs)}<p>${note}</p><h2>To replay at the target</h2>${htmlTable(lagColumns, lags)}<h2>Settings</h2>${settingsTable({ device: options.device, seed: options.seed, repetitions: options.repetitions })}`,
         }),
-    };
+    });
+    for (const poolMb of own.poolsMb) {
+      for (const rate of Object.keys(rates) as (keyof typeof rates)[]) {
+        costs.push(await runCost({ poolMb, rate }, options, { ...lab, onVersion }));
+        lab.onPartial(outcome);
+      }
+    }
+    await runLags(options, { ...lab, onVersion }, (lag) => {
+      lags.push(lag);
+      lab.onPartial(outcome);
+    });
+    return outcome();
   },
 };
 
@@ -107,10 +117,14 @@ const note =
 async function runCost(
   { poolMb, rate }: Pick<CostRun, 'poolMb' | 'rate'>,
   options: SuiteOptions,
-  lab: SuiteLab,
+  lab: SiteLab,
 ): Promise<CostRun> {
   const own = sizesOf(options);
-  const site = { ...siteOptions({ ...options, device: 'none' }, lab), ...costSettings(poolMb) };
+  const site = {
+    ...siteOptions({ ...options, device: 'none' }, lab),
+    ...costSettings(poolMb),
+    onVersion: lab.onVersion,
+  };
   return await withSite({ ...site, agentSettings: { observe: rates[rate] } }, async (started) => {
     lab.onStage(costStage(poolMb, rate, own));
     await fillSource(started, 4_000 + 20 * poolMb);
@@ -118,18 +132,16 @@ async function runCost(
   });
 }
 
-async function runLags(options: SuiteOptions, lab: SuiteLab): Promise<readonly LagRun[]> {
+async function runLags(options: SuiteOptions, lab: SiteLab, onRun: (run: LagRun) => void): Promise<void> {
   const own = sizesOf(options);
-  return await withSite({ ...siteOptions(options, lab), ...lagSettings }, async (site) => {
+  await withSite({ ...siteOptions(options, lab), ...lagSettings, onVersion: lab.onVersion }, async (site) => {
     lab.onStage(lagStage(own, options));
     await fillSource(site, 8_000);
     site.mover.pace(site.options.pace.before);
-    const runs: LagRun[] = [];
     for (let repetition = 0; repetition < options.repetitions; repetition++) {
       for (const writesPerSecond of own.writesPerSecond)
-        runs.push(await measureLag(site, { writesPerSecond, tableMb: stayerTableMb, seed: options.seed }));
+        onRun(await measureLag(site, { writesPerSecond, tableMb: stayerTableMb, seed: options.seed }));
     }
-    return runs;
   });
 }
 

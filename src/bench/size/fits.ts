@@ -22,12 +22,15 @@ const servers = 3;
 /** A table's key beside it, and what a copy of it needs for a while. */
 const diskOverhead = 1.15;
 const poolPerWorkSet = 1.5;
-/** Tables are so many times their server's pool, or as large as there is room; below the least a case means nothing. */
-const tablePerPool = { most: 10, least: 2 };
+/** A table of fewer times its server's pool means nothing. */
+const leastTablePerPool = 2;
 const leastPoolMb = 128;
 
-/** How large pool and table are for a work set on this machine, or why it is left out. */
-export function fitCase(workSetMb: number, machine: Machine): Fitted {
+/**
+ * How large pool and table are for a work set on this machine, or why it is left out. The table is `tablePerPool`
+ * times the pool, or as large as there is room.
+ */
+export function fitCase(workSetMb: number, machine: Machine, tablePerPool: number): Fitted {
   const poolMb = Math.max(leastPoolMb, Math.ceil(workSetMb * poolPerWorkSet));
   const mb = 2 ** 20;
   const memory = machine.availableMemoryBytes * usable.memory;
@@ -35,9 +38,9 @@ export function fitCase(workSetMb: number, machine: Machine): Fitted {
   if ((servers - 1) * poolMb * mb > memory)
     return { workSetMb, reason: `two pools of ${poolMb} MB do not fit into ${gb(memory)} of memory` };
   const room = (machine.freeDiskBytes * usable.disk) / (servers * diskOverhead * mb);
-  const tableMb = Math.floor(Math.min(poolMb * tablePerPool.most, room));
-  if (tableMb < poolMb * tablePerPool.least)
-    return { workSetMb, reason: `three tables of ${poolMb * tablePerPool.least} MB do not fit on the disk` };
+  const tableMb = Math.floor(Math.min(poolMb * tablePerPool, room));
+  if (tableMb < poolMb * leastTablePerPool)
+    return { workSetMb, reason: `three tables of ${poolMb * leastTablePerPool} MB do not fit on the disk` };
   return { workSetMb, poolMb, tableMb, hotShare: workSetMb / tableMb };
 }
 

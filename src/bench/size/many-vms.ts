@@ -7,10 +7,10 @@ import { systemClock } from '../../lib/clock.ts';
 import { wireVersion } from '../../messages/names.ts';
 import type { MigrationRecord } from '../../messages/record.ts';
 import { isEnd } from '../../migration/transitions.ts';
-import type { SuiteLab, SuiteOptions } from '../suite.ts';
+import type { SuiteOptions } from '../suite.ts';
 import { withSite } from './own-site.ts';
 import type { SizeSettings } from './settings.ts';
-import { siteOptions } from './sized-moves.ts';
+import { type SiteLab, siteOptions } from './sized-moves.ts';
 
 /** So many VMs moved to one cold target at the same moment, once. */
 export interface ManyMove {
@@ -61,7 +61,7 @@ function fillStage({ vmCounts, vmWorkSetMb }: SizeSettings): Stage {
 
 function moveStages({ vmCounts, vmWorkSetMb }: SizeSettings, repetitions: number): readonly Stage[] {
   return vmCounts.map((count) => ({
-    text: `${count} VMs move to one target at once`,
+    text: count === 1 ? '1 VM moves alone' : `${count} VMs move to one target at once`,
     expectedMs: repetitions * (5_000 + count * vmWorkSetMb * 12),
   }));
 }
@@ -70,20 +70,18 @@ function moveStages({ vmCounts, vmWorkSetMb }: SizeSettings, repetitions: number
 export async function measureManyVms(
   settings: SizeSettings,
   options: SuiteOptions,
-  lab: SuiteLab,
-): Promise<readonly ManyMove[]> {
+  lab: SiteLab & { readonly onMove: (move: ManyMove) => void },
+): Promise<void> {
   const sizes = siteSizes(settings);
-  return await withSite({ ...siteOptions(options, lab), ...sizes }, async (site) => {
+  await withSite({ ...siteOptions(options, lab), ...sizes, onVersion: lab.onVersion }, async (site) => {
     lab.onStage(fillStage(settings));
     const names = sizes.others.map(({ vm }) => vm);
     await fillAll(site, names);
-    const moves: ManyMove[] = [];
     for (const [i, count] of settings.vmCounts.entries()) {
       lab.onStage(moveStages(settings, options.repetitions)[i]!);
       for (let repetition = 0; repetition < options.repetitions; repetition++)
-        moves.push(await moveAtOnce(site, names.slice(0, count), options));
+        lab.onMove(await moveAtOnce(site, names.slice(0, count), options));
     }
-    return moves;
   });
 }
 

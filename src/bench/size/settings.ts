@@ -6,6 +6,8 @@ import type { Machine } from './fits.ts';
 export interface SizeSettings {
   /** Work sets in MB of 2^20 bytes. */
   readonly workSetsMb: readonly number[];
+  /** How many times their server's pool tables are, where there is room. */
+  readonly tablePerPool: number;
   /** How many VMs move to one target at the same moment. */
   readonly vmCounts: readonly number[];
   /** Each of them. */
@@ -16,6 +18,7 @@ export interface SizeSettings {
 
 export const fullSizes: SizeSettings = {
   workSetsMb: [16, 64, 256, 1_024, 4_096],
+  tablePerPool: 10,
   vmCounts: [1, 2, 4, 8, 16],
   vmWorkSetMb: 16,
   plannedBlocks: [2 ** 18, 2 ** 20, 2 ** 22, 2 ** 24],
@@ -23,6 +26,7 @@ export const fullSizes: SizeSettings = {
 
 export const quickSizes: SizeSettings = {
   workSetsMb: [16, 64],
+  tablePerPool: 3,
   vmCounts: [1, 4],
   vmWorkSetMb: 8,
   plannedBlocks: [2 ** 18, 2 ** 20],

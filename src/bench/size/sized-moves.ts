@@ -17,6 +17,9 @@ export interface SizedMove extends SizeCase {
   readonly residency: number;
 }
 
+/** What those get that start sites of their own. */
+export type SiteLab = Pick<SuiteLab, 'onStage'> & { readonly onVersion: (version: string) => void };
+
 /** Everything but the sizes. */
 export function siteOptions(
   { engine, device, seed }: SuiteOptions,
@@ -29,19 +32,19 @@ export function siteOptions(
 export async function measureSize(
   size: SizeCase,
   options: SuiteOptions,
-  lab: SuiteLab,
-): Promise<readonly SizedMove[]> {
+  lab: SiteLab & { readonly onMove: (move: SizedMove) => void },
+): Promise<void> {
   const { poolMb, tableMb, hotShare } = size;
-  return await withSite({ ...siteOptions(options, lab), poolMb, tableMb, hotShare }, async (site) => {
+  const own = { poolMb, tableMb, hotShare, onVersion: lab.onVersion };
+  await withSite({ ...siteOptions(options, lab), ...own }, async (site) => {
     lab.onStage(sizeStage(size, options));
     await fillSource(site, fillMs(size));
-    const moves: SizedMove[] = [];
     for (let repetition = 0; repetition < options.repetitions; repetition++) {
       site.mover.pace(site.options.pace.before);
       await site.coolTarget();
       const { evidence, readyMs, bytesRead } = await warmAhead(site, { vm: vms.mover, tables });
       const device = { profile: options.device, throttled: site.disk.throttled };
-      moves.push({
+      lab.onMove({
         ...size,
         workSetBytes: evidence.record.workSet?.bytes ?? 0,
         ...{ readyMs, bytesRead, floorMs: floorMsOf(device, evidence) },
@@ -50,7 +53,6 @@ export async function measureSize(
       });
       await callOff(site, evidence.record);
     }
-    return moves;
   });
 }
 

@@ -3,7 +3,7 @@ import { formatMegabytes, formatSeconds } from '../../lab/report/format.ts';
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
 import { type PlanningFigures, planningColumns, runPlanningBench } from '../planning.ts';
 import { quantile } from '../quantile.ts';
-import type { Figure, Suite, SuiteOptions } from '../suite.ts';
+import type { Figure, Suite, SuiteOptions, SuiteOutcome } from '../suite.ts';
 import { type Column, htmlTable } from '../tables.ts';
 import { type Fitted, fitCase, type SizeCase } from './fits.ts';
 import { type ManyMove, manyStages, measureManyVms } from './many-vms.ts';
@@ -53,7 +53,7 @@ interface SizeRun {
 function plan({ quick }: SuiteOptions) {
   const settings = quick ? quickSizes : fullSizes;
   const machine = thisMachine();
-  const fitted = settings.workSetsMb.map((size) => fitCase(size, machine));
+  const fitted = settings.workSetsMb.map((size) => fitCase(size, machine, settings.tablePerPool));
   const cases = fitted.filter((one): one is SizeCase => !('reason' in one));
   const leftOut = fitted.filter((one) => 'reason' in one);
   return { settings, cases, leftOut };
@@ -84,19 +84,16 @@ export const sizeSuite: Suite = {
   },
   async run(options, lab) {
     const { settings, cases, leftOut } = plan(options);
-    lab.onStage(planningStage);
-    const planning: PlanningFigures[] = [];
-    for (const blocks of settings.plannedBlocks)
-      planning.push(...(await runPlanningBench({ runs: options.repetitions, blocks })));
-    const many = await measureManyVms(settings, options, lab);
-    const moves: SizedMove[] = [];
-    for (const size of cases) moves.push(...(await measureSize(size, options, lab)));
-    const run = { moves, leftOut, many, planning };
-    return {
-      versions: {},
+    const [moves, many, planning]: [SizedMove[], ManyMove[], PlanningFigures[]] = [[], [], []];
+    const versions: Record<string, string> = {};
+    const onVersion = (version: string) => {
+      versions[options.engine] = version;
+    };
+    const outcome = (): SuiteOutcome => ({
+      versions,
       settings: { ...settings, cases },
-      figures: sizeFigures(run),
-      seen: run,
+      figures: sizeFigures({ moves, many, planning }),
+      seen: { moves, leftOut, many, planning },
       text: (renderTable) =>
         [
           renderTable(sizeColumns, moves),
@@ -104,8 +101,20 @@ export const sizeSuite: Suite = {
           renderTable(manyColumns, many),
           renderTable(planningColumns, planning),
         ].join('\n'),
-      report: () => report(run, options),
-    };
+      report: () => report({ moves, leftOut, many, planning }, options),
+    });
+    const into =
+      <T>(all: T[]) =>
+      (one: T) => {
+        all.push(one);
+        lab.onPartial(outcome);
+      };
+    lab.onStage(planningStage);
+    for (const blocks of settings.plannedBlocks)
+      await runPlanningBench({ runs: options.repetitions, blocks, onRun: into(planning) });
+    await measureManyVms(settings, options, { ...lab, onVersion, onMove: into(many) });
+    for (const size of cases) await measureSize(size, options, { ...lab, onVersion, onMove: into(moves) });
+    return outcome();
   },
 };
 
@@ -130,7 +139,7 @@ export function sizeFigures({ moves, many, planning }: Omit<SizeRun, 'leftOut'>)
         values: own.map((one) => one.bytesRead / one.workSetBytes),
       },
     ]),
-    ...groups(many, ({ vms }) => `${vms} VMs`).flatMap(({ of, own }): Figure[] => [
+    ...groups(many, ({ vms }) => (vms === 1 ? '1 VM' : `${vms} VMs`)).flatMap(({ of, own }): Figure[] => [
       {
         of,
         name: 'last ready',

@@ -166,7 +166,7 @@ class MysqlObserver implements Observer {
     this.#catalog.foldsNames = Number(row?.foldsNames) > 0;
     const sight = await this.#sightOf(Number(row?.performanceSchema) === 1);
     if (this.#server?.sight !== sight) {
-      this.#options.logger.info({ replica: this.#connections.replica, sight }, 'how statements are seen');
+      this.#options.logger.info({ sight }, 'how statements are seen');
     }
     this.#server = { sight, user: row?.user ?? '' };
     return this.#server;

@@ -55,12 +55,12 @@ export interface DatabaseServer {
   bringIn(table: string): Promise<void>;
   /** Reads a table's files into the page cache, past the disk's limit; nothing where the server does not use that cache. */
   fillPageCache(table: string): Promise<void>;
-  /** Blocks of a table and its key that were not found in the pool. */
+  /** Blocks of a table and its key that were not found in the pool; may come up to ten seconds late. */
   misses(table: string): Promise<number>;
-  /** Blocks of a table and its key that anybody has read; hits among them where the server counts those. */
+  /** Blocks of a table and its key that anybody has read, as late; hits among them where the server counts those. */
   reads(table: string): Promise<number>;
-  /** Bytes that a VM's reads of its table did not find in the pool, up to date at once. */
-  missedBytes(vm: string, table: string): Promise<number>;
+  /** Bytes that a role's reads, a VM's or the agent's, of a table did not find in the pool; up to date at once. */
+  missedBytes(role: string, table: string): Promise<number>;
   /** What the pool holds of these tables and their keys. */
   map(tables: readonly string[]): Promise<PoolMap>;
   /** The kernel's `stat` files of the sessions that the agent has now. */

@@ -108,7 +108,7 @@ class InnodbReplica implements DatabaseServer {
     return this.misses(table);
   }
 
-  async missedBytes(_vm: string, table: string): Promise<number> {
+  async missedBytes(_role: string, table: string): Promise<number> {
     return (await this.#fileReads(table)).bytes;
   }
 

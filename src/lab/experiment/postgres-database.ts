@@ -129,10 +129,10 @@ class PostgresReplica implements DatabaseServer {
   }
 
   /** From the statements' own counts: the server's other counters come seconds late. */
-  async missedBytes(vm: string): Promise<number> {
+  async missedBytes(role: string): Promise<number> {
     const [row] = await this.#server.query<{ blocks: string }>(
       'SELECT coalesce(sum(shared_blks_read), 0)::text AS blocks FROM pg_stat_statements WHERE userid = $1::regrole',
-      [vm],
+      [role],
     );
     return Number(row?.blocks ?? 0) * blockBytes;
   }

@@ -21,6 +21,8 @@ export interface ExperimentOptions extends SiteOptions {
   readonly fillMs: number;
   /** How long the reads after a switch are looked at; default 10 s, which `first10s` is named after. */
   readonly lookMs?: number;
+  /** Takes what was seen until then, after each arm. */
+  readonly onArm?: (soFar: Experiment) => void;
 }
 
 /** Everything that was seen, arm by arm in the order of time. */
@@ -59,9 +61,10 @@ export async function runExperiment(
     for (const [i, stage] of arms.entries()) {
       options.onStage(stage);
       runs.push(await runArm(site, armOrder[i % armOrder.length] ?? 'cold', options.lookMs));
+      options.onArm?.(assemble(site, [...runs]));
     }
     await onSite(site);
-    return await assemble(site, runs);
+    return assemble(site, runs);
   } finally {
     await site.close();
   }
@@ -93,7 +96,7 @@ export function floorMsOf(
   return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
 }
 
-async function assemble(site: Site, runs: readonly ArmRun[]): Promise<Experiment> {
+function assemble(site: Site, runs: readonly ArmRun[]): Experiment {
   const { device, engine } = site.options;
   const { title, heat, maxReadBytes } = databaseKinds[engine];
   const { throttled, reason, device: id } = site.disk;
@@ -104,12 +107,10 @@ async function assemble(site: Site, runs: readonly ArmRun[]): Promise<Experiment
     document: {
       device: { profile: device, throttled },
       workSet: { blocks: workSet?.blocks ?? 0, bytes: workSet?.bytes ?? 0 },
-      arms: byName.map((name) =>
-        medianFigures(
-          runs.filter(({ figures }) => figures.name === name),
-          floorMs,
-        ),
-      ),
+      arms: byName.flatMap((name) => {
+        const own = runs.filter(({ figures }) => figures.name === name);
+        return own.length === 0 ? [] : [medianFigures(own, floorMs)];
+      }),
     },
     runs,
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },

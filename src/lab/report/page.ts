@@ -37,6 +37,11 @@ ${body}
 `;
 }
 
+/** The page with a sentence below its title that a reader must not miss. */
+export function withNotice(page: string, notice: string): string {
+  return page.replace('</h1>', () => `</h1>\n<p class="note"><b>${escapeMarkup(notice)}</b></p>`);
+}
+
 /** Names and values, and on which machine and when the page was made. */
 export function settingsTable(rows: Readonly<Record<string, string | number>>): string {
   const all = {

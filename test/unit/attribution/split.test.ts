@@ -8,13 +8,34 @@ describe('dividing a statement among VMs', () => {
     expect(splitParts([{ vm: 'a', active: 0, idle: 0 }])).toBeUndefined();
   });
 
-  it('leaves idle sessions out once enough were seen active', () => {
+  it('goes by active sessions where they contradict the idle ones, the more the more of them were seen', () => {
+    const parts = (active: number) =>
+      splitParts([
+        { vm: 'a', active: 3 * active, idle: 0 },
+        { vm: 'b', active, idle: 500 },
+      ])?.get('a') ?? 0;
+    expect(parts(3)).toBeGreaterThan(0.7);
+    expect(parts(3)).toBeLessThan(0.75);
+    expect(parts(300)).toBeCloseTo(0.75);
+  });
+
+  it('keeps to hundreds of idle sessions that eight active ones contradict by no more than chance', () => {
     const parts = splitParts([
-      { vm: 'a', active: 9, idle: 0 },
-      { vm: 'b', active: 3, idle: 500 },
+      { vm: 'a', active: 2, idle: 105 },
+      { vm: 'b', active: 1, idle: 100 },
+      { vm: 'c', active: 5, idle: 95 },
     ]);
-    expect(parts?.get('a')).toBeCloseTo(0.75);
-    expect(parts?.get('b')).toBeCloseTo(0.25);
+    for (const vm of ['a', 'b', 'c']) expect(Math.abs((parts?.get(vm) ?? 0) - 1 / 3)).toBeLessThan(0.06);
+  });
+
+  it('moves little by one sample more, however many there were', () => {
+    const parts = (active: number) =>
+      splitParts([
+        { vm: 'a', active, idle: 100 },
+        { vm: 'b', active: 1, idle: 100 },
+      ])?.get('a') ?? 0;
+    for (let active = 1; active < 40; active++)
+      expect(Math.abs(parts(active + 1) - parts(active))).toBeLessThan(0.12);
   });
 
   it('goes by idle sessions where hardly any was seen active, and gives unmatched ones their part', () => {

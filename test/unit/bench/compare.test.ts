@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ComparableResults, compareResults, parseResults } from '../../../src/bench/compare.ts';
+import { compareResults } from '../../../src/bench/compare.ts';
+import { type ComparableResults, parseResults } from '../../../src/bench/read-results.ts';
 
 type Given = Partial<ComparableResults['figures'][number]> & { values: (number | null)[] };
 
@@ -107,14 +108,5 @@ describe('what cannot be compared', () => {
     ],
   ])('%s', (_, other, message) => {
     expect(() => compareResults(one, other)).toThrow(message);
-  });
-
-  it.each([
-    ['{', 'is not JSON'],
-    ['{"suite":"x"}', 'is no results.json'],
-    ['{"suite":"x","at":"","options":{},"versions":{},"settings":{},"figures":[{}]}', 'figures'],
-  ])('a file that is none: %s', (text, message) => {
-    expect(() => parseResults(text, 'old.json')).toThrow(message);
-    expect(() => parseResults(text, 'old.json')).toThrow('old.json');
   });
 });

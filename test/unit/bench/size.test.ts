@@ -9,14 +9,14 @@ describe('what fits', () => {
   const large = { freeDiskBytes: 1_000 * gb, availableMemoryBytes: 64 * gb };
 
   it('is a table of ten times the pool where there is room', () => {
-    expect(fitCase(1_024, large)).toEqual({
+    expect(fitCase(1_024, large, 10)).toEqual({
       ...{ workSetMb: 1_024, poolMb: 1_536, tableMb: 15_360 },
       hotShare: 1_024 / 15_360,
     });
   });
 
   it('is a smaller table where the disk has less room, for three servers', () => {
-    const fitted = fitCase(1_024, { ...large, freeDiskBytes: 40 * gb });
+    const fitted = fitCase(1_024, { ...large, freeDiskBytes: 40 * gb }, 10);
     expect(fitted).toMatchObject({ workSetMb: 1_024, poolMb: 1_536 });
     const { tableMb } = fitted as { tableMb: number };
     expect(tableMb).toBeGreaterThan(2 * 1_536);
@@ -24,14 +24,14 @@ describe('what fits', () => {
   });
 
   it('keeps a least pool for small work sets', () => {
-    expect(fitCase(16, large)).toMatchObject({ poolMb: 128, tableMb: 1_280 });
+    expect(fitCase(16, large, 3)).toMatchObject({ poolMb: 128, tableMb: 384 });
   });
 
   it.each([
     ['the disk', { ...large, freeDiskBytes: 5 * gb }, 'do not fit on the disk'],
     ['the memory', { ...large, availableMemoryBytes: 4 * gb }, 'do not fit into 2.8 GB of memory'],
   ])('is nothing where %s is too small', (_, machine, reason) => {
-    expect(fitCase(1_024, machine)).toMatchObject({
+    expect(fitCase(1_024, machine, 10)).toMatchObject({
       workSetMb: 1_024,
       reason: expect.stringContaining(reason),
     });

@@ -71,8 +71,9 @@ describe('drift', () => {
     expect(driftAt(controls, 4).tps).toBeCloseTo(1_050 / 800 - 1);
   });
 
-  test('the last control has itself alone, and without a control nothing is compared', () => {
+  test('the last control has itself alone, and without a control on both sides nothing is compared', () => {
     expect(driftAt(controls, 6)).toEqual({ tps: 0, p50: 0, comparable: true });
+    expect(driftAt(controls, 7).comparable).toBe(false);
     expect(driftAt([], 1).comparable).toBe(false);
     expect(driftAt([{ at: 0, tps: 0, p50Ms: 0 }], 1).comparable).toBe(false);
   });
