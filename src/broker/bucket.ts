@@ -1,4 +1,4 @@
-import type { KV, KvEntry } from 'nats';
+import { type KV, type KvEntry, KvWatchInclude } from 'nats';
 import { z } from 'zod';
 import { ForewarmError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -71,31 +71,20 @@ export class Bucket<T> {
     return [...found.values()];
   }
 
-  /** Every value of a key that the bucket still keeps, the oldest first; deletions are left out. */
-  async history(key: string): Promise<Stored<T>[]> {
-    const found: Stored<T>[] = [];
-    try {
-      for await (const entry of await this.#kv.history({ key })) {
-        const stored = this.#read(entry);
-        if (stored !== null) found.push(stored);
-      }
-    } catch (error) {
-      throw jetStreamError(error);
-    }
-    return found;
-  }
-
   /**
    * Entries as they are and as they change; `null` is a deleted one. Ends when the signal aborts. `onCurrent` is
-   * called when all that were there have been given out.
+   * called when all that were there have been given out; with `history` that is every value that the bucket still
+   * keeps, the oldest first.
    */
   async *watch(
     key: string | undefined,
     signal: AbortSignal,
     onCurrent?: () => void,
+    { history = false }: { readonly history?: boolean } = {},
   ): AsyncGenerator<{ key: string; stored: Stored<T> | null }> {
     const options = {
       ...(key === undefined ? {} : { key }),
+      ...(history ? { include: KvWatchInclude.AllHistory } : {}),
       // It may be called before the entries that it follows are given out.
       ...(onCurrent === undefined ? {} : { initializedFn: () => setImmediate(onCurrent) }),
     };

@@ -21,11 +21,20 @@ export interface RouteFeedOptions {
   readonly logger: Logger;
   /** Shown in NATS's own monitoring. */
   readonly name: string;
+  /** Also tells the routes that were replaced, the oldest first, as far as NATS keeps them. */
+  readonly history?: boolean;
 }
 
+/** Follows a VM's route until the signal aborts; never rejects. */
+export type FollowRoute = (listener: RouteListener, signal: AbortSignal) => Promise<void>;
+
 export interface RouteListener {
+  /** A watch begins, the first one or a new one: it tells all that the bucket has, then `current`. */
+  begun?(): void;
   /** The route as it is and as it changes; the same one may come again. */
   route(route: Route): void;
+  /** The VM has no route any more. */
+  deleted?(): void;
   /** All that the bucket has of this VM was told; `route` was not called if that is nothing. */
   current(): void;
   /** NATS cannot be asked now; the feed goes on trying. */
@@ -91,9 +100,9 @@ async function watchOnce(
     readonly current: () => void;
   },
   signal: AbortSignal,
-  listener: Pick<RouteListener, 'route' | 'lost'>,
+  listener: RouteListener,
 ): Promise<void> {
-  const { connection, wake, vm, current } = options;
+  const { connection, wake, vm, current, history = false } = options;
   const statuses = connection.status() as ReturnType<NatsConnection['status']> & { stop?(): void };
   const noticing = (async () => {
     for await (const status of statuses) {
@@ -108,8 +117,10 @@ async function watchOnce(
     const subjects = createSubjects(options.prefix);
     const kv = await bindBucket(connection, subjects, 'routes', 5_000);
     const bucket = new Bucket<Route>(kv, routeSchema, options.logger);
-    for await (const { stored } of bucket.watch(vm, over, current)) {
-      if (stored !== null) listener.route(stored.value);
+    listener.begun?.();
+    for await (const { stored } of bucket.watch(vm, over, current, { history })) {
+      if (stored === null) listener.deleted?.();
+      else listener.route(stored.value);
     }
     // The server ended it: as after a loss of its storage.
     if (!over.aborted) throw new ForewarmError('broker_unreachable', 'NATS ended the watch of the routes');

@@ -19,11 +19,6 @@ export class Routes {
     return await this.#bucket.list();
   }
 
-  /** The VM's newest routes, the oldest first: as many as the bucket keeps. */
-  async history(vm: string): Promise<Route[]> {
-    return (await this.#bucket.history(vm)).map(({ value }) => value);
-  }
-
   /** The route now and each time it changes. */
   async *watch(vm: string, signal: AbortSignal): AsyncGenerator<Route> {
     for await (const { stored } of this.#bucket.watch(vm, signal)) if (stored !== null) yield stored.value;

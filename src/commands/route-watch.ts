@@ -1,12 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
-import type { Broker } from '../broker/broker.ts';
+import { type FollowRoute, followRoute } from '../broker/route-feed.ts';
 import { loadRouteWatchConfig } from '../config/load.ts';
 import { type RouteWatchConfig, routeWatchOptions } from '../config/options.ts';
 import { parseDurationMs } from '../config/value-types.ts';
-import { describeError, ForewarmError } from '../lib/errors.ts';
-import { retry } from '../lib/retry.ts';
-import { within } from '../lib/within.ts';
-import { connectAs } from '../publisher/connect.ts';
+import { ForewarmError } from '../lib/errors.ts';
+import { createLogger } from '../lib/logger.ts';
 import { Delivery } from '../routing/outputs/deliver.ts';
 import { DoneEpoch } from '../routing/outputs/done-epoch.ts';
 import type { RouteOutput } from '../routing/outputs/output.ts';
@@ -103,13 +101,8 @@ async function watchRoute(
   });
   const { signal } = context;
   context.drains = true;
-  const broker = await connect(config, flags, { signal, note });
-  if (broker === null) {
-    context.exitStatus = 0;
-    return;
-  }
   const watch = {
-    ...{ routes: broker.routes, vm, delivery, done, onNote: note },
+    ...{ follow: routesOf(vm, config), vm, delivery, done, onNote: note },
     onRoute: (route: { replica: string; epoch: number; at: string }) =>
       print(
         context,
@@ -118,14 +111,17 @@ async function watchRoute(
         () => `${vm}: ${route.replica}, epoch ${route.epoch}, since ${route.at}\n`,
       ),
   };
-  try {
-    if (flags.once) return await deliverOnce(watch, signal);
-    await watchVm(watch, signal);
-    // Ctrl-C and a service manager's stop are how a watch is meant to end.
-    context.exitStatus = 0;
-  } finally {
-    await within('closing', broker.close(), { ms: 1_000 }).catch(() => {});
-  }
+  if (flags.once) return await deliverOnce(watch, signal);
+  await watchVm(watch, signal);
+  // Ctrl-C and a service manager's stop are how a watch is meant to end.
+  context.exitStatus = 0;
+}
+
+/** It needs no more of NATS than to read the bucket of routes. */
+function routesOf(vm: string, { nats: { prefix, ...nats } }: RouteWatchConfig): FollowRoute {
+  const options = { vm, nats, prefix, history: true, name: 'forewarm route watch' };
+  const logger = createLogger({ level: 'error' });
+  return (listener, signal) => followRoute({ ...options, logger }, listener, signal);
 }
 
 async function createSettings(
@@ -167,30 +163,6 @@ async function createCommand(
   const { createCommandOutput } = await import('../routing/outputs/command-output.ts');
   return createCommandOutput({ vm, command: flags.exec, timeoutMs: flags.execTimeout, replicas });
 }
-
-/** Waits for a NATS that is not there yet, but with `--once`. Null when it was told to end meanwhile. */
-async function connect(
-  config: RouteWatchConfig,
-  flags: WatchFlags,
-  { signal, note }: { readonly signal: AbortSignal; readonly note: (text: string) => void },
-): Promise<Broker | null> {
-  if (flags.once) return await connectAs('route watch', config);
-  let told = false;
-  return await retry(() => connectAs('route watch', config), {
-    signal,
-    retryable: (error) => waitable.has(describeError(error).code),
-    onRetry: (error) => {
-      if (!told) note(`${(error as Error).message}; waiting, and all stays as it is`);
-      told = true;
-    },
-  }).catch((error) => {
-    if (signal.aborted) return null;
-    throw error;
-  });
-}
-
-/** A server that starts answers before its JetStream does. */
-const waitable: ReadonlySet<string> = new Set(['broker_unreachable', 'broker_no_jetstream']);
 
 /** Tells a failure when it is a new one: an output that stays broken is told of once. */
 function failureTeller(note: (text: string) => void): (error: Error, delayMs: number) => void {

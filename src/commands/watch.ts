@@ -6,6 +6,7 @@ import { loadHookConfig } from '../config/load.ts';
 import { hookOptions } from '../config/options.ts';
 import { LibvirtWatch } from '../hypervisor/libvirt-watch.ts';
 import { Virsh } from '../hypervisor/virsh.ts';
+import { findPrograms, isExecutable } from '../lab/find-program.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
 import { createLogger } from '../lib/logger.ts';
 import { retry } from '../lib/retry.ts';
@@ -42,6 +43,14 @@ async function watch(context: CommandContext, flags: WatchFlags): Promise<void> 
     const host = config.host ?? hostname();
     throw new ForewarmError('config_invalid', `hosts names no replica of this host, ${host}`, {
       hint: `Add it to hosts, or set host to one of ${Object.keys(config.hosts).join(', ')}.`,
+    });
+  }
+  const isThere = flags.virsh.includes('/')
+    ? await isExecutable(flags.virsh)
+    : (await findPrograms(flags.virsh)).length > 0;
+  if (!isThere) {
+    throw new ForewarmError('config_invalid', `there is no program ${flags.virsh} on this host`, {
+      hint: "Install libvirt's client (Debian: libvirt-clients), or say where it is by --virsh PATH.",
     });
   }
   const logger = createLogger();

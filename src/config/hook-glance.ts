@@ -50,8 +50,12 @@ export function asksToRefuse(env: Env): boolean {
   }
 }
 
-const known = new Set(['nats', 'hosts', 'host', 'guests', 'wait', 'policy', 'state', 'logFile']);
+const ofHooks = ['nats', 'hosts', 'host', 'guests', 'wait', 'policy', 'state', 'logFile'];
+/** The last two are of `route watch`, which reads the same file. */
+const known = new Set([...ofHooks, 'replicas', 'pgbouncer']);
 const textsOfNats = ['url', 'prefix', 'user', 'password', 'token', 'creds'] as const;
+/** Those that may be given as the name of a file that holds them. */
+const filesOfNats = ['url', 'password', 'token'] as const;
 
 function readPlain(file: unknown): HookGlance | undefined {
   if (!isMap(file) || Object.keys(file).some((key) => !known.has(key))) return undefined;
@@ -59,7 +63,8 @@ function readPlain(file: unknown): HookGlance | undefined {
   if (!isTextMap(hosts) || !isTextMap(guests) || !isMap(nats)) return undefined;
   const { logFile } = file;
   if (!isText(state) || ![host, logFile].every((one) => one === undefined || isText(one))) return undefined;
-  const { timeout = natsDefaults.timeout, ...texts } = nats;
+  const { timeout = natsDefaults.timeout, ...given } = nats;
+  const texts = withFilesRead(given);
   if (
     !isTextMap(texts) ||
     Object.keys(texts).some((key) => !(textsOfNats as readonly string[]).includes(key))
@@ -75,6 +80,18 @@ function readPlain(file: unknown): HookGlance | undefined {
     state,
     logFile: logFile as string | undefined,
   };
+}
+
+/** `passwordFile` and the like as what they name. Throws where a file cannot be read. */
+function withFilesRead(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const texts = { ...given };
+  for (const key of filesOfNats) {
+    const file = texts[`${key}File`];
+    if (!isText(file)) continue;
+    texts[key] = readFileSync(file, 'utf8').trim();
+    delete texts[`${key}File`];
+  }
+  return texts;
 }
 
 /** The replica beside this host; a host name counts in full, then up to its first dot. */

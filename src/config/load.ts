@@ -21,7 +21,7 @@ export interface ConfigSource {
   /** The file of `--config`; must exist. */
   readonly file?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Values of flags by dotted path, as text. */
+  /** Values of flags by dotted path, as text; undefined where the caller has none to set options by, as a hook. */
   readonly flags?: Readonly<Record<string, string>>;
 }
 
@@ -106,12 +106,14 @@ function load<Config>(source: ConfigSource, kind: Kind): Loaded<Config> {
       if (!flat.option.required || broken) continue;
       if (faults.some((fault) => fault.path === flat.path || fault.path.startsWith(`${flat.path}.`)))
         continue;
-      const where = flat.flag === undefined ? flat.env : `${flat.env} or ${flat.flag}`;
-      const elsewhere = file === undefined ? ` (there is no ${fileName}; see --config)` : '';
       faults.push({
         place: file?.name ?? 'configuration',
         path: flat.path,
-        message: `is missing: set it in the file, or by ${where}${elsewhere}`,
+        message: missing(flat, {
+          hasFlags: source.flags !== undefined,
+          fileName,
+          hasFile: file !== undefined,
+        }),
       });
     }
     values.set(flat.path, value);
@@ -120,6 +122,17 @@ function load<Config>(source: ConfigSource, kind: Kind): Loaded<Config> {
   if (faults.length > 0) throw new ConfigError(faults);
   const config = build(kind.tree, values, []) as Config;
   return { config, redacted, warnings: unknownVariables(env), file: file?.name };
+}
+
+/** Says of an option that must be given where it can be: a hook has neither flags nor an environment of ours. */
+function missing(
+  { env, flag }: FlatOption,
+  where: { readonly hasFlags: boolean; readonly fileName: string; readonly hasFile: boolean },
+): string {
+  const { hasFlags, fileName, hasFile } = where;
+  const otherwise = hasFlags ? `, or by ${flag === undefined ? env : `${env} or ${flag}`}` : '';
+  const file = hasFile ? '' : ` (there is no ${fileName}${hasFlags ? '; see --config' : ''})`;
+  return `is missing: set it in the file${otherwise}${file}`;
 }
 
 /** The value with the highest precedence, with its place; never undefined but after a fault. */

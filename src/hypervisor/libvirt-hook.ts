@@ -24,7 +24,7 @@ export interface HookParts {
   readonly asksToRefuse: () => boolean;
   /** The domain's XML, or what came of it within that many milliseconds. */
   readonly readXml: (ms: number) => Promise<string>;
-  readonly isVmKnown: (nats: HookGlance['nats'], vm: string) => Promise<boolean>;
+  readonly isVmKnown: (nats: HookConfig['nats'] | HookGlance['nats'], vm: string) => Promise<boolean>;
   readonly announcements: () => Promise<typeof import('./hook-announcements.ts')>;
   /**
    * Sets the bound of the whole call, in milliseconds since its start, and what is answered then; gives what is left.
@@ -55,6 +55,15 @@ async function coming(
 ): Promise<HookAnswer> {
   const { guest } = call;
   let unreachable: string | undefined;
+  const isNobody = async (nats: HookConfig['nats'] | HookGlance['nats'], vm: string) => {
+    const known = await parts.isVmKnown(nats, vm).catch((error: unknown) => {
+      unreachable = describeError(error).message;
+      return true;
+    });
+    return !known;
+  };
+  const nobody = (vm: string, logFile: string | undefined) =>
+    notOurs(guest, `no route and no profile of ${vm} is known`, logFile);
   if (glance !== undefined) {
     const leftMs = parts.bound(glance.waitMs, lateAnswer(guest, glance, parts));
     const vm = await vmNameOf({
@@ -63,13 +72,7 @@ async function coming(
       guests: glance.guests,
     });
     if (vm === undefined) return notOurs(guest, 'its name is no name of a VM', glance.logFile);
-    if (glance.replica !== undefined) {
-      const known = await parts.isVmKnown(glance.nats, vm).catch((error: unknown) => {
-        unreachable = describeError(error).message;
-        return true;
-      });
-      if (!known) return notOurs(guest, `no route and no profile of ${vm} is known`, glance.logFile);
-    }
+    if (glance.replica !== undefined && (await isNobody(glance.nats, vm))) return nobody(vm, glance.logFile);
   }
   const config = await parts.loadConfig();
   const { logFile } = config;
@@ -92,6 +95,9 @@ async function coming(
   const xml = await parts.readXml(xmlMs(remainingMs));
   const vm = await vmNameOf({ name: guest, xml, guests: config.guests });
   if (vm === undefined) return notOurs(guest, 'its name is no name of a VM', logFile);
+  // An intent for it would be a migration in everybody's history that was never one.
+  if (glance === undefined && (await isNobody(config.nats, vm))) return nobody(vm, logFile);
+  if (unreachable !== undefined) return answer(false, unreachable);
   const { warmForGuest } = await parts.announcements();
   const pending = new PendingMigrations(config.state);
   const order = { config, guest, vm, target, host, pending, waitMs: remainingMs };

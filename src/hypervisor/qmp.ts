@@ -14,6 +14,7 @@ interface Waiting {
 }
 
 const answerMs = 10_000;
+const noSocket = "The socket is that of QEMU's own option `-qmp unix:PATH,server=on,wait=off`.";
 
 /** One connection to a QEMU's QMP socket, which takes one client at a time. */
 export class Qmp {
@@ -78,7 +79,7 @@ export class Qmp {
   async #open(): Promise<void> {
     const greeting = new Promise<void>((resolve, reject) => {
       this.#greeted = resolve;
-      this.#socket.once('error', (error) => reject(this.#failure(error.message)));
+      this.#socket.once('error', (error) => reject(this.#failure(error.message, noSocket)));
       // Somebody else may hold it: QEMU then says nothing at all.
       void this.closed.then(() => reject(this.#failure('it was closed before QEMU greeted')));
     });
@@ -124,7 +125,11 @@ export class Qmp {
     }
   }
 
-  #failure(what: string): ForewarmError {
-    return new ForewarmError('hypervisor_failed', `QEMU at ${this.#path}: ${what}`);
+  #failure(what: string, hint?: string): ForewarmError {
+    return new ForewarmError(
+      'hypervisor_failed',
+      `QEMU at ${this.#path}: ${what}`,
+      hint === undefined ? {} : { hint },
+    );
   }
 }

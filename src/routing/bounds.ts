@@ -23,6 +23,19 @@ export async function openProbe<C>(
   }
 }
 
+/** Ends sessions of connections that were cut off, over a connection of its own; best effort. Never rejects. */
+export async function endSessions<C>(
+  driver: Driver<C>,
+  replica: string,
+  cut: { readonly ids: readonly number[]; readonly ms: number },
+): Promise<void> {
+  const probe = await openProbe(driver, replica, { ms: cut.ms }).catch(() => undefined);
+  if (probe === undefined) return;
+  const ending = Promise.allSettled(cut.ids.map((id) => probe.kill(id)));
+  await within(`ending sessions of ${replica}`, ending, { ms: cut.ms }).catch(() => {});
+  probe.close();
+}
+
 /** The work's result, or a rejection as soon as the signal aborts; the work itself may go on. */
 export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   work.catch(() => {});

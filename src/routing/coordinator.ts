@@ -1,4 +1,4 @@
-import type { RouteListener } from '../broker/route-feed.ts';
+import type { FollowRoute } from '../broker/route-feed.ts';
 import { systemClock } from '../lib/clock.ts';
 import { within } from '../lib/within.ts';
 import { Checkouts, type QueueRules } from './checkouts.ts';
@@ -15,8 +15,8 @@ export interface CoordinatorOptions<C extends object> {
   readonly settings: SwitchSettings;
   readonly rules: QueueRules;
   readonly report: Report;
-  /** Follows the VM's route until the signal aborts. */
-  readonly follow: (listener: RouteListener, signal: AbortSignal) => Promise<void>;
+  /** Follows the VM's route. */
+  readonly follow: FollowRoute;
 }
 
 /** After a swap the new replica is asked this often whether it is well, as long as the old one is drained. */

@@ -132,7 +132,8 @@ export class Switching<C extends object> {
     // What became busy in the meantime is opened too.
     for (let round = 0; round < 3 && this.#prepared < count(); round++) {
       const target = count();
-      await next.prepare(target, { atOnce: openAtOnce, warmMs: settings.warmMs, signal });
+      const { warmMs, connectMs } = settings;
+      await next.prepare(target, { atOnce: openAtOnce, warmMs, connectMs, signal });
       signal.throwIfAborted();
       report.count('connectionsPrepared', target - this.#prepared);
       this.#prepared = target;

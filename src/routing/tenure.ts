@@ -1,4 +1,5 @@
 import { within } from '../lib/within.ts';
+import { endSessions } from './bounds.ts';
 import type { Driver, ReplicaPool } from './driver.ts';
 
 export interface TenureEvents {
@@ -11,6 +12,7 @@ export interface TenureEvents {
 export interface PrepareOptions {
   readonly atOnce: number;
   readonly warmMs: number;
+  readonly connectMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -18,6 +20,7 @@ export interface PrepareOptions {
 export class Tenure<C extends object> {
   readonly replica: string;
   readonly pool: ReplicaPool<C>;
+  readonly #driver: Driver<C>;
   readonly #leases = new Set<C>();
   readonly #warm = new WeakSet<C>();
   #opening = 0;
@@ -25,6 +28,7 @@ export class Tenure<C extends object> {
 
   constructor(driver: Driver<C>, replica: string, events: TenureEvents) {
     this.replica = replica;
+    this.#driver = driver;
     this.pool = driver.pool(replica, {
       freed: (connection) => {
         if (this.#leases.delete(connection)) events.freed();
@@ -60,11 +64,13 @@ export class Tenure<C extends object> {
 
   /**
    * Sees to it that so many connections are open and warm, `atOnce` at a time, each warmed within `warmMs`; the pool
-   * must be unused yet. What is being warmed when the signal aborts, or when the bound is reached, is cut off.
+   * must be unused yet. What is being warmed when the signal aborts, or when the bound is reached, is cut off, and its
+   * statement ended at the server, which would go on with it for nobody.
    */
   async prepare(count: number, options: PrepareOptions): Promise<void> {
     const { signal, warmMs } = options;
     const held: C[] = [];
+    const cut: C[] = [];
     let left = count;
     const work = async () => {
       while (left-- > 0) {
@@ -78,6 +84,7 @@ export class Tenure<C extends object> {
           signal,
           code: 'database_unreachable',
         }).catch((error) => {
+          cut.push(connection);
           this.pool.cut([connection]);
           throw error;
         });
@@ -98,6 +105,9 @@ export class Tenure<C extends object> {
       if (failed !== undefined) throw failed.reason;
     } finally {
       for (const connection of held) this.pool.giveBack(connection);
+      const ids = cut.flatMap((connection) => this.#driver.sessionId(connection) ?? []);
+      // Nobody waits for it: whoever needs a connection is served by another replica.
+      if (ids.length > 0) void endSessions(this.#driver, this.replica, { ids, ms: options.connectMs });
     }
   }
 

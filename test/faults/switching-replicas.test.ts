@@ -194,8 +194,7 @@ describeSwitching('a switching pool', (suite) => {
     expect(await short.run('SELECT n FROM counter')).toHaveLength(1);
     await short.run('COMMIT');
     short.release();
-    const sleep = suite.kind === 'postgres' ? 'SELECT pg_sleep(60)' : 'SELECT SLEEP(60) FROM counter';
-    const outcomes = Promise.allSettled(long.map((held) => held.run(sleep)));
+    const outcomes = Promise.allSettled(long.map((held) => held.run(sleepOf(suite.kind))));
     await diary.untilPhase('completed db2');
     // As the driver says it of a connection that was lost.
     const lost =
@@ -212,7 +211,7 @@ describeSwitching('a switching pool', (suite) => {
 
   test('warming that does not end is cut off, and tried again', async () => {
     await suite.desk.to('db1');
-    const sleep = suite.kind === 'postgres' ? 'SELECT pg_sleep(3)' : 'SELECT SLEEP(3) FROM counter';
+    const sleep = sleepOf(suite.kind);
     let isSlow = true;
     const warm = async (connection: { query(sql: string): Promise<unknown> }) => {
       if (isSlow) await connection.query(sleep);
@@ -224,17 +223,19 @@ describeSwitching('a switching pool', (suite) => {
     expect(diary.switches.find(({ phase }) => phase === 'failed')?.reason).toContain('warming a connection');
     expect(await pool.port()).toBe(suite.site.port('db1'));
     isSlow = false;
+    // None of the statements goes on at the server.
+    await vi.waitFor(async () => expect(await suite.site.running('db2', sleep)).toBe(0), { timeout: 10_000 });
     await untilAt(pool, 'db2');
     expect(await pool.port()).toBe(suite.site.port('db2'));
   });
 
   test('a newer route does not wait for warming that does not end', async () => {
     await suite.desk.to('db1');
-    const warm = () => new Promise<void>(() => {});
-    const { pool, diary } = suite.open({ warm } as PoolExtras);
+    const sleep = sleepOf(suite.kind);
+    const { pool, diary } = suite.open({ warm: [sleep] } as PoolExtras);
     await pool.port();
     await suite.desk.to('db2');
-    await vi.waitFor(async () => expect(await suite.site.sessions('db2')).toBeGreaterThan(1));
+    await vi.waitFor(async () => expect(await suite.site.running('db2', sleep)).toBe(1), { timeout: 10_000 });
     await suite.desk.to('db1');
     await diary.untilPhase('superseded db2');
     await vi.waitFor(async () => expect(await suite.site.sessions('db2')).toBe(0), { timeout: 10_000 });
@@ -260,6 +261,11 @@ describeSwitching('a switching pool', (suite) => {
     await diary.untilPhase('completed db2');
   });
 });
+
+/** A statement that does not end by itself. */
+function sleepOf(kind: SiteKind): string {
+  return kind === 'postgres' ? 'SELECT pg_sleep(600)' : 'SELECT SLEEP(600) FROM counter';
+}
 
 function sessionOf(kind: SiteKind): Record<string, string | number> {
   return kind === 'postgres' ? { statement_timeout: '41s' } : { wait_timeout: 4321 };

@@ -117,7 +117,7 @@ test.each([
 });
 
 test('goes on when the replica is not ready in time', async () => {
-  host.configure(config({ wait: '2s' }));
+  host.configure(config({ wait: '8s' }));
   await agent(['profile', 'warm']);
   const result = await host.coming('app1');
   expectProceeds(result);
@@ -126,7 +126,7 @@ test('goes on when the replica is not ready in time', async () => {
 });
 
 test('policy require refuses what is not ready, and takes the intent back', async () => {
-  host.configure(config({ policy: 'require', wait: '2s' }));
+  host.configure(config({ policy: 'require', wait: '8s' }));
   const db2 = await agent(['profile', 'warm']);
   const result = await host.coming('app1');
   expect(result).toMatchObject({ status: 1, stdout: '' });

@@ -8,6 +8,7 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { siblingScript } from '../../src/lab/sibling-script.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { eventually } from '../faults/support/eventually.ts';
+import { RunningCommand } from './forewarm-cli.ts';
 import { ScriptedAgent } from './scripted-agent.ts';
 import { testServers } from './servers.ts';
 
@@ -154,6 +155,14 @@ test('what happened while virsh was away is seen when it is back', async () => {
   const agent = await announced('w-after', 'after', { note: false });
   await happens('after', 'Resumed Migrated');
   await expect.poll(() => agent.states.at(-1)).toBe('arrived');
+});
+
+test('without virsh it says what to install, and does not begin', async () => {
+  const args = ['watch', 'libvirt', '--config', file('hook.yaml'), '--virsh', file('none')];
+  const { status, stderr } = await new RunningCommand(args, {}).end;
+  expect(status).toBe(2);
+  expect(stderr).toContain(`there is no program ${file('none')} on this host`);
+  expect(stderr).toContain('--virsh PATH');
 });
 
 test('ends in order, and virsh with it', async () => {

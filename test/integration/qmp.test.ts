@@ -181,5 +181,6 @@ withQemu('nothing moves and nothing is published when QEMU is not there', async 
   const { code, stderr } = await migrate('q-none').end;
   expect(code).toBe(1);
   expect(stderr).toContain('ENOENT');
+  expect(stderr).toContain('-qmp unix:PATH');
   expect(await stateOf('q-none')).toBeUndefined();
 });

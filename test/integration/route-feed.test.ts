@@ -35,7 +35,7 @@ const admin = () =>
 
 const at = (user: string): NatsOptions => ({ url: nats.url, user, password: 'secret', timeoutMs: 500 });
 
-function follow(nats: string | NatsOptions) {
+function follow(nats: string | NatsOptions, history = false) {
   const stop = new AbortController();
   const seen: string[] = [];
   const lost: unknown[] = [];
@@ -47,6 +47,7 @@ function follow(nats: string | NatsOptions) {
       prefix: 'feed',
       logger: silentLogger,
       name: 'feed',
+      history,
     },
     {
       route: ({ replica, epoch }) => seen.push(`${replica} ${epoch}`),
@@ -76,6 +77,15 @@ test('the right to read the bucket is enough, also after an outage', async () =>
   expect(feed.seen).toEqual(['db1 1']);
   await broker.routes.set('app1', { replica: 'db2' });
   await vi.waitFor(() => expect(feed.seen).toEqual(['db1 1', 'db2 2']), { timeout: 10_000 });
+  for (const [history, kept] of [
+    [true, ['db1 1', 'db2 2']],
+    [false, ['db2 2']],
+  ] as const) {
+    const late = follow(at('reader'), history);
+    await vi.waitFor(() => expect(late.currentCount()).toBe(1), { timeout: 10_000 });
+    expect(late.seen).toEqual(kept);
+    await late.end();
+  }
   await broker.close();
   await nats.kill();
   await vi.waitFor(() => expect(feed.lost.length).toBeGreaterThan(0), { timeout: 10_000 });

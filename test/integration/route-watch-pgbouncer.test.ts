@@ -14,6 +14,8 @@ import { testServers } from './servers.ts';
 /** Clients of Node and of Python read through a real PgBouncer while the route goes back and forth. */
 
 const switches = 10;
+/** A command and a client of Python start slowly on a busy machine. */
+const patience = { timeout: 30_000 };
 const owned = new OwnedProcesses({ handleSignals: false });
 const prefix = `bouncer${process.pid}`;
 const running: { stop(): Promise<unknown> }[] = [];
@@ -172,6 +174,7 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
       await broker.routes.set(vm, { replica: 'db1' });
       const watcher = watch(bouncer, vm);
       const psycopg = await locatePsycopg();
+      await expect.poll(() => watcher.stdout, patience).toContain('epoch 1');
       const clients = [
         startNode(bouncer.url('app'), pooling),
         startPython('psycopg2', bouncer.url('app-ro'), psycopg, pooling),
@@ -185,7 +188,7 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
           const replica = i % 2 === 0 ? 'db2' : 'db1';
           await broker.routes.set(vm, { replica });
           await expect
-            .poll(() => clients.map((client) => client.last()), { timeout: 10_000, message: watcher.stderr })
+            .poll(() => clients.map((client) => client.last()), { ...patience, message: watcher.stderr })
             .toEqual(clients.map(() => portOf(replica)));
           await long.query('SELECT 1');
         }
@@ -203,6 +206,7 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
       const others = (await bouncer.show('DATABASES')).filter((row) => row['name'] === 'other');
       expect(others).toMatchObject([{ port: portOf('db1') }]);
     },
+    180_000,
   );
 
   test('a replica that does not answer is not gone to; PgBouncer away is waited for', async () => {
@@ -212,17 +216,13 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
     const before = await bouncer.readIni();
     await broker.routes.set(vm, { replica: 'db9' });
     const watcher = watch(bouncer, vm);
-    await expect
-      .poll(() => watcher.stderr, { timeout: 10_000 })
-      .toContain('nothing says where replica db9 is');
+    await expect.poll(() => watcher.stderr, patience).toContain('nothing says where replica db9 is');
     expect(await bouncer.readIni()).toBe(before);
     await bouncer.stop();
     await broker.routes.set(vm, { replica: 'db2' });
-    await expect
-      .poll(() => watcher.stderr, { timeout: 10_000 })
-      .toContain("PgBouncer's console does not let us in");
+    await expect.poll(() => watcher.stderr, patience).toContain("PgBouncer's console does not let us in");
     await bouncer.run();
-    await expect.poll(() => watcher.stderr, { timeout: 20_000 }).toContain('--pgbouncer, epoch 2: done now');
+    await expect.poll(() => watcher.stderr, patience).toContain('--pgbouncer, epoch 2: done now');
     const rows = (await bouncer.show('DATABASES')).filter((row) => String(row['name']).startsWith('app'));
     expect(rows.map((row) => row['port'])).toEqual([portOf('db2'), portOf('db2')]);
     expect((await watcher.stop()).status).toBe(0);
@@ -241,12 +241,12 @@ describe.skipIf(missing !== undefined)('PgBouncer follows the route', () => {
     await broker.routes.set(vm, { replica: 'db2' });
     const admin = bouncer.admin.replace(`:${bouncer.port}/`, `:${proxy.port}/`);
     const watcher = watch(bouncer, vm, { entries: '*', admin });
-    await expect.poll(() => watcher.stderr, { timeout: 20_000 }).toContain('does not let us in');
+    await expect.poll(() => watcher.stderr, patience).toContain('does not let us in');
     expect(await bouncer.readIni()).toContain(`* = host=127.0.0.1 port=${portOf('db2')}`);
     expect(client.last()).toBe(portOf('db1'));
     proxy.reset();
-    await expect.poll(() => watcher.stderr, { timeout: 20_000 }).toContain('--pgbouncer, epoch 1: done now');
-    await expect.poll(() => client.last(), { timeout: 10_000 }).toBe(portOf('db2'));
+    await expect.poll(() => watcher.stderr, patience).toContain('--pgbouncer, epoch 1: done now');
+    await expect.poll(() => client.last(), patience).toBe(portOf('db2'));
     expect(await client.stop()).toMatchObject({ failures: [], split: 0 });
   });
 });

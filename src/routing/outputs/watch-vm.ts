@@ -1,12 +1,12 @@
-import type { Routes } from '../../broker/routes.ts';
+import type { FollowRoute } from '../../broker/route-feed.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { Route } from '../../messages/route.ts';
-import { followRoute, routesSince } from '../route-watcher.ts';
+import { followInOrder, routesNow } from '../route-watcher.ts';
 import type { Delivery } from './deliver.ts';
 import type { DoneEpoch } from './done-epoch.ts';
 
 export interface VmWatch {
-  readonly routes: Routes;
+  readonly follow: FollowRoute;
   readonly vm: string;
   readonly delivery: Delivery;
   readonly done: DoneEpoch;
@@ -17,12 +17,11 @@ export interface VmWatch {
 
 /** Brings the outputs to the VM's route and to each that follows, until `signal` aborts. */
 export async function watchVm(watch: VmWatch, signal: AbortSignal): Promise<void> {
-  const { routes, vm, delivery, done, onNote } = watch;
+  const { follow, vm, delivery, done, onNote } = watch;
   let last = '';
-  const following = followRoute(
+  const following = followInOrder(
     {
-      routes,
-      vm,
+      follow,
       after: done.epoch,
       onRoute: (route) => {
         last = route.replica;
@@ -30,7 +29,10 @@ export async function watchVm(watch: VmWatch, signal: AbortSignal): Promise<void
         delivery.push(route);
       },
       onNone: () => onNote(`VM ${vm} has no route yet; waiting for \`forewarm route set ${vm} REPLICA\``),
-      onAway: (error) => onNote(`${error.message}; ${last === '' ? 'waiting' : `${vm} stays at ${last}`}`),
+      onAway: (error) =>
+        onNote(
+          `${error.message}; ${last === '' ? 'waiting, and all stays as it is' : `${vm} stays at ${last}`}`,
+        ),
       onBack: () => onNote('NATS answers again'),
       onIgnored: (route, epoch) =>
         onNote(
@@ -43,18 +45,24 @@ export async function watchVm(watch: VmWatch, signal: AbortSignal): Promise<void
   await Promise.all([following, delivery.run(signal)]);
 }
 
-/** Brings the outputs to the present route, and the command to those that it missed. Rejects with `vm_unknown` without a route. */
+/**
+ * Brings the outputs to the present route, and the command to those that it missed. Rejects with `vm_unknown` without
+ * a route, and with a `broker_*` error when NATS does not answer.
+ */
 export async function deliverOnce(watch: VmWatch, signal: AbortSignal): Promise<void> {
-  const { routes, vm, delivery, done } = watch;
-  const found = await routesSince(routes, vm, done.epoch);
+  const { follow, vm, delivery, done } = watch;
+  let before: Route | undefined;
+  const onIgnored = (route: Route) => {
+    before = route;
+  };
+  const found = await routesNow({ follow, after: done.epoch, onIgnored }, signal);
   const present = found.at(-1);
   if (present === undefined) {
-    const known = await routes.get(vm);
     throw new ForewarmError(
       'vm_unknown',
-      known === null
+      before === undefined
         ? `VM ${vm} has no route`
-        : `the route of ${vm} has epoch ${known.epoch}, before ${done.epoch} of the state file`,
+        : `the route of ${vm} has epoch ${before.epoch}, before ${done.epoch} of the state file`,
       {
         hint: `Set it with \`forewarm route set ${vm} REPLICA\`, or remove a state file that is out of date.`,
       },

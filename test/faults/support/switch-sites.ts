@@ -49,6 +49,8 @@ export interface Site {
   start(name: string): Promise<void>;
   /** Sessions of the pool's user at a server that is up. */
   sessions(name: string): Promise<number>;
+  /** How many of them run that statement. */
+  running(name: string, sql: string): Promise<number>;
 }
 
 export const names = ['primary', 'db1', 'db2'] as const;
@@ -110,6 +112,11 @@ async function postgresSite(owned: OwnedProcesses): Promise<Site> {
       const text = 'SELECT count(*)::int AS count FROM pg_stat_activity WHERE usename = $1';
       return (await server(name).query<{ count: number }>(text, [user]))[0]!.count;
     },
+    running: async (name, sql) => {
+      const text = `SELECT count(*)::int AS count FROM pg_stat_activity
+        WHERE usename = $1 AND state = 'active' AND query = $2`;
+      return (await server(name).query<{ count: number }>(text, [user, sql]))[0]!.count;
+    },
   };
 }
 
@@ -168,6 +175,10 @@ async function mysqlSite(kind: MysqlKind, owned: OwnedProcesses): Promise<Site> 
     sessions: async (name) => {
       const text = 'SELECT count(*) AS count FROM information_schema.PROCESSLIST WHERE USER = ?';
       return Number((await server(name).query<{ count: number }>(text, [user]))[0]!.count);
+    },
+    running: async (name, sql) => {
+      const text = 'SELECT count(*) AS count FROM information_schema.PROCESSLIST WHERE USER = ? AND INFO = ?';
+      return Number((await server(name).query<{ count: number }>(text, [user, sql]))[0]!.count);
     },
   };
 }

@@ -159,7 +159,7 @@ vms:
 hold: 5
 hosts: { a: b }
 `;
-    expect(faultsOf(loadAgentConfig, { file: write(text) })).toEqual([
+    expect(faultsOf(loadAgentConfig, { file: write(text), flags: {} })).toEqual([
       'FILE:2:1 natsUrl is no known option; did you mean nats.url?',
       'FILE:3:9 nats.urll is no known option; did you mean nats.url?',
       'FILE:8:7 hold must be a map of interval, expiry',
@@ -189,6 +189,14 @@ hosts: { a: b }
     ).toEqual([
       'flag --http-listen http.listen must be an address such as 127.0.0.1:9464, not "x"',
       'environment FOREWARM_WARM_GOAL warm.goal must be a fraction from 0 to 1, or a percentage such as 95%, not "95"',
+    ]);
+  });
+
+  test('what is missing is named with the ways that the caller has to give it', () => {
+    const file = write('wait: 5s');
+    expect(faultsOf(loadHookConfig, { file })).toEqual(['FILE hosts is missing: set it in the file']);
+    expect(faultsOf(loadHookConfig, { file, flags: {} })).toEqual([
+      'FILE hosts is missing: set it in the file, or by FOREWARM_HOSTS or --hosts',
     ]);
   });
 

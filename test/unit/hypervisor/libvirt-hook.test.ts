@@ -144,6 +144,16 @@ describe('what is not loaded', () => {
     });
   });
 
+  test('without a glance, nothing is published for a guest that nobody knows', async () => {
+    const { announcements } = light;
+    const parts = partsOf('hv2', '<domain/>', { announcements, glance: () => undefined });
+    const answer = await answerCall(parseCall(['web7', 'migrate', 'begin', '-'])!, parts);
+    expect(answer).toMatchObject({
+      allow: true,
+      line: expect.stringContaining('no route and no profile of web7'),
+    });
+  });
+
   test('a guest whose name is no VM is answered without NATS', async () => {
     const parts = partsOf('hv2', '<domain/>', { ...light, isVmKnown: forbidden });
     const answer = await answerCall(parseCall(['web 7', 'migrate', 'begin', '-'])!, parts);

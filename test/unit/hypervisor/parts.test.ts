@@ -56,6 +56,18 @@ describe('the glance at the file', () => {
     expect(seen).toEqual({ nats: set, replica: 'db2', guests, waitMs, state, logFile });
   });
 
+  test("reads secrets' files, and lets stand what `route watch` reads there", () => {
+    const secret = join(folder, 'secret');
+    writeFileSync(secret, 's3cret\n');
+    const seen = glance(`
+      nats: { user: hv, passwordFile: ${secret} }
+      hosts: { hv1: db1 }
+      replicas: { db1: { host: 10.0.0.11 } }
+      pgbouncer: { databases: [app] }`);
+    expect(seen?.nats).toMatchObject({ user: 'hv', password: 's3cret' });
+    expect(seen?.nats.password).toBe(loadHookConfig({ file, env: {} }).config.nats.password);
+  });
+
   test('has the same defaults', () => {
     const seen = glance('hosts: { hv1: db1 }');
     const { nats, waitMs, state } = loadHookConfig({ file, env: {} }).config;
@@ -66,7 +78,8 @@ describe('the glance at the file', () => {
   test.each([
     ['a fault', 'hosts: [db1]'],
     ['an unknown option', 'hosts: { hv1: db1 }\nwiat: 3s'],
-    ['an unknown option of NATS', 'hosts: { hv1: db1 }\nnats: { passwordFile: /x }'],
+    ['an unknown option of NATS', 'hosts: { hv1: db1 }\nnats: { passwort: x }'],
+    ['a secret whose file is not there', 'hosts: { hv1: db1 }\nnats: { passwordFile: /none }'],
     ['a wrong duration', 'hosts: { hv1: db1 }\nwait: soon'],
     ['no YAML', 'hosts: {'],
     ['nothing', ''],

@@ -1,55 +1,49 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
+import type { FollowRoute, RouteListener } from '../../../src/broker/route-feed.ts';
 import type { Route } from '../../../src/messages/route.ts';
-import { followRoute, type RouteFollowing } from '../../../src/routing/route-watcher.ts';
+import { followInOrder, type RouteFollowing, routesNow } from '../../../src/routing/route-watcher.ts';
 
 const route = (epoch: number): Route => ({ v: 1, replica: `db${epoch}`, epoch, at: '2030-01-01T00:00:00Z' });
 
-/** Routes as NATS gives them; `watched` are told by the watch, which may be dead. */
-class ScriptedRoutes {
-  present: Route | null = null;
-  kept: Route[] = [];
-  failure: Error | undefined;
-  #tell: ((route: Route) => void) | undefined;
+/** Stands in for NATS's feed, whose order of calls it makes: what is told here is the test's to say. */
+class ScriptedFeed {
+  #listener!: RouteListener;
 
-  set(epoch: number, how: { watched: boolean } = { watched: true }): void {
-    this.present = route(epoch);
-    this.kept.push(this.present);
-    if (how.watched) this.#tell?.(this.present);
+  readonly follow: FollowRoute = async (listener, signal) => {
+    this.#listener = listener;
+    this.onFollow();
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve());
+      if (signal.aborted) resolve();
+    });
+  };
+
+  onFollow = () => {};
+
+  /** A watch that begins: what the bucket keeps, of which the last one counts. */
+  watch(...kept: (number | 'deleted')[]): void {
+    this.#listener.begun?.();
+    for (const one of kept) this.tell(one);
+    this.#listener.current();
   }
 
-  async get(): Promise<Route | null> {
-    if (this.failure) throw this.failure;
-    return this.present;
+  tell(one: number | 'deleted'): void {
+    if (one === 'deleted') this.#listener.deleted?.();
+    else this.#listener.route(route(one));
   }
 
-  async history(): Promise<Route[]> {
-    if (this.failure) throw this.failure;
-    return this.kept;
-  }
-
-  async *watch(_: string, signal: AbortSignal): AsyncGenerator<Route> {
-    const queue: Route[] = [];
-    let wake = () => {};
-    this.#tell = (one) => {
-      queue.push(one);
-      wake();
-    };
-    signal.addEventListener('abort', () => wake());
-    while (!signal.aborted) {
-      const next = queue.shift();
-      if (next !== undefined) yield next;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
+  lose(message: string): void {
+    this.#listener.lost(new Error(message));
   }
 }
 
-function follow(routes: ScriptedRoutes, options: Partial<RouteFollowing> = {}) {
+function follow(options: Partial<RouteFollowing> = {}) {
+  const feed = new ScriptedFeed();
   const told: number[] = [];
   const notes: string[] = [];
-  const stop = new AbortController();
-  const end = followRoute(
+  void followInOrder(
     {
-      ...{ routes, vm: 'app1', pollMs: 5 },
+      follow: feed.follow,
       onRoute: ({ epoch }) => told.push(epoch),
       onNone: () => notes.push('none'),
       onAway: (error) => notes.push(`away: ${error.message}`),
@@ -57,64 +51,67 @@ function follow(routes: ScriptedRoutes, options: Partial<RouteFollowing> = {}) {
       onIgnored: ({ epoch }) => notes.push(`ignored ${epoch}`),
       ...options,
     },
-    stop.signal,
+    new AbortController().signal,
   );
-  return {
-    told,
-    notes,
-    async stop() {
-      stop.abort();
-      await end;
-    },
-  };
+  return { feed, told, notes };
 }
 
-test('tells the present route, then each that follows, once', async () => {
-  const routes = new ScriptedRoutes();
-  routes.set(3);
-  const { told, stop } = follow(routes);
-  await vi.waitFor(() => expect(told).toEqual([3]));
-  routes.set(4);
-  routes.set(5);
-  await vi.waitFor(() => expect(told).toEqual([3, 4, 5]));
-  await stop();
+test('tells the present route, then each that follows, once', () => {
+  const { feed, told, notes } = follow();
+  feed.watch(1, 2, 3);
+  feed.tell(4);
+  feed.tell(4);
+  feed.tell(5);
+  expect(told).toEqual([3, 4, 5]);
+  expect(notes).toEqual([]);
 });
 
-test('a watch that is dead costs nothing: the looks see the change, and what was missed is told too', async () => {
-  const routes = new ScriptedRoutes();
-  routes.set(1);
-  const { told, stop } = follow(routes);
-  await vi.waitFor(() => expect(told).toEqual([1]));
-  for (const epoch of [2, 3, 4]) routes.set(epoch, { watched: false });
-  await vi.waitFor(() => expect(told).toEqual([1, 2, 3, 4]));
-  await stop();
+test('a new watch tells what was missed, and nothing twice', () => {
+  const { feed, told, notes } = follow();
+  feed.watch(1);
+  feed.watch(1, 2, 3, 4);
+  feed.watch(1, 2, 3, 4);
+  feed.tell(5);
+  expect(told).toEqual([1, 2, 3, 4, 5]);
+  expect(notes).toEqual([]);
 });
 
-test('after a restart goes on after the epoch that was done', async () => {
-  const routes = new ScriptedRoutes();
-  for (const epoch of [1, 2, 3, 4]) routes.set(epoch);
-  const { told, stop } = follow(routes, { after: 2 });
-  await vi.waitFor(() => expect(told).toEqual([3, 4]));
-  await stop();
-  const again = follow(routes, { after: 4 });
-  await vi.waitFor(() => expect(again.told).toEqual([4]));
-  await again.stop();
+test('after a restart goes on after the epoch that was done', () => {
+  const behind = follow({ after: 2 });
+  behind.feed.watch(1, 2, 3, 'deleted', 4);
+  expect(behind.told).toEqual([3, 4]);
+  const level = follow({ after: 4 });
+  level.feed.watch(1, 2, 3, 4);
+  expect(level.told).toEqual([4]);
 });
 
-test('NATS away and no route are told once; epochs that go back are ignored', async () => {
-  const routes = new ScriptedRoutes();
-  const { told, notes, stop } = follow(routes);
-  await vi.waitFor(() => expect(notes).toEqual(['none']));
-  routes.set(7);
-  await vi.waitFor(() => expect(told).toEqual([7]));
-  routes.failure = new Error('no answer');
-  await vi.waitFor(() => expect(notes).toContain('away: no answer'));
-  routes.failure = undefined;
-  await vi.waitFor(() => expect(notes).toContain('back'));
-  routes.set(2);
-  await vi.waitFor(() => expect(notes).toContain('ignored 2'));
-  routes.set(8);
-  await vi.waitFor(() => expect(told).toEqual([7, 8]));
-  await stop();
-  expect(notes).toEqual(['none', 'away: no answer', 'back', 'ignored 2']);
+test('NATS away and no route are told once; epochs that go back are ignored', () => {
+  const { feed, told, notes } = follow();
+  feed.watch();
+  feed.watch();
+  feed.tell(7);
+  feed.lose('no answer');
+  feed.lose('still none');
+  feed.watch(7);
+  feed.watch(2);
+  feed.tell(2);
+  feed.tell(8);
+  feed.tell('deleted');
+  feed.watch(7, 8, 'deleted');
+  expect(told).toEqual([7, 8]);
+  expect(notes).toEqual(['none', 'away: no answer', 'back', 'ignored 2', 'none']);
+});
+
+test('the routes of now, once: those that were missed and the present one; nothing without one', async () => {
+  const now = async (after: number | undefined, script: (feed: ScriptedFeed) => void) => {
+    const feed = new ScriptedFeed();
+    feed.onFollow = () => script(feed);
+    const found = await routesNow({ follow: feed.follow, after }, new AbortController().signal);
+    return found.map(({ epoch }) => epoch);
+  };
+  expect(await now(undefined, (feed) => feed.watch(1, 2, 3))).toEqual([3]);
+  expect(await now(1, (feed) => feed.watch(1, 2, 3))).toEqual([2, 3]);
+  expect(await now(5, (feed) => feed.watch(1, 2, 3))).toEqual([]);
+  expect(await now(undefined, (feed) => feed.watch())).toEqual([]);
+  await expect(now(undefined, (feed) => feed.lose('no answer'))).rejects.toThrow('no answer');
 });
