@@ -32,11 +32,13 @@ interface Stretch {
   readonly rows: number;
 }
 
-/** A stretch with its places, as parts of the whole index. */
-interface Node extends Stretch {
+/** A stretch in which keys are interpolated, with its places as parts of the whole index. */
+export interface KeyNode extends Pick<Stretch, 'prefix' | 'low' | 'towards'> {
   readonly from: number;
   readonly to: number;
 }
+
+interface Node extends Stretch, KeyNode {}
 
 const maxDescents = 12;
 /**
@@ -52,12 +54,25 @@ export interface Guess {
   readonly value: KeyValue;
 }
 
+/** Turns places in an index, 0 to 1 in key order, into keys. */
+export interface KeyFinder {
+  /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
+  boundAt(place: number, tolerance: number): Promise<Bound>;
+  /**
+   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
+   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
+   */
+  guessAt(place: number, clear?: number): Promise<Guess | undefined>;
+  /** The division, in order; once it is known, guesses ask nothing. */
+  nodes(): Promise<readonly KeyNode[]>;
+}
+
 /**
  * Turns places in an index (0 to 1, in key order) into keys, without reading what lies between. Places are
  * right as far as the server's estimates are; keys never leave out a row: of places in order, the stretches
  * from one's key to the next one's add up to the whole index.
  */
-export class KeySpace {
+export class KeySpace implements KeyFinder {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
   readonly #finest: number;
@@ -74,7 +89,6 @@ export class KeySpace {
     this.#finest = Math.min(longest, finest);
   }
 
-  /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
   boundAt(place: number, tolerance: number): Promise<Bound> {
     if (place <= 0) return Promise.resolve([]);
     if (place >= 1 || this.#types.length === 0) return Promise.resolve('end');
@@ -86,23 +100,16 @@ export class KeySpace {
     return finding;
   }
 
-  /** Divides it, so that the next guesses ask nothing. */
-  async prepare(): Promise<void> {
-    await this.#known();
+  nodes(): Promise<readonly KeyNode[]> {
+    return this.#known();
   }
 
-  /**
-   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
-   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
-   */
   async guessAt(place: number, clear = 0): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);
-    if (node === undefined) return undefined;
-    const { prefix, low, towards, from, to } = node;
-    const beside = Math.max(place, Math.min(from + clear, (from + to) / 2));
-    const at = Math.min(1, Math.max(0, (beside - from) / (to - from)));
-    const value = interpolate(this.#types[prefix.length]!, low, towards, at);
-    return value === undefined ? undefined : { prefix, value };
+    return (
+      node &&
+      guessIn(node, this.#types, Math.max(place, Math.min(node.from + clear, (node.from + node.to) / 2)))
+    );
   }
 
   #known(): Promise<readonly Node[]> {
@@ -186,14 +193,22 @@ export class KeySpace {
   }
 }
 
-const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>
+/** The key at this place of a stretch. */
+export function guessIn(node: KeyNode, types: readonly ValueType[], place: number): Guess | undefined {
+  const { prefix, low, towards, from, to } = node;
+  const at = to > from ? Math.min(1, Math.max(0, (place - from) / (to - from))) : 0;
+  const value = interpolate(types[prefix.length]!, low, towards, at);
+  return value === undefined ? undefined : { prefix, value };
+}
+
+export const nodeAt = <T extends KeyNode>(nodes: readonly T[], place: number): T | undefined =>
   nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
 
 /** True where a stretch has no entry any more. */
 const isEnd = (entry: KeyValue | undefined, high: KeyValue | undefined): boolean =>
   entry === undefined || (high !== undefined && same(entry, high));
 
-const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
+export const keyOf = ({ prefix, low }: KeyNode | Stretch): Key => [...prefix, low];
 
 /** Side by side in these bounds, each as wide as its rows are of all. */
 function placeAll(

@@ -1,6 +1,7 @@
 import type { MysqlConnections } from './connections.ts';
 import { createDives } from './dives.ts';
 import { KeySpace } from './key-space.ts';
+import type { ValueType } from './key-values.ts';
 import { type StoredIndex, storedKey } from './stored-indexes.ts';
 
 /** An index that grew by more than this part of itself has its places found anew. */
@@ -23,13 +24,15 @@ export class KeySpaces {
     const key = storedKey(index);
     const known = this.#known.get(key);
     if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
-    const types = index.columns.map((column) => column.type);
     const finest = Math.max(finestWidth, pagesBetweenCuts / index.pages);
-    const space = new KeySpace(createDives(this.#connections, index), types, finest);
+    const space = new KeySpace(createDives(this.#connections, index), typesOf(index), finest);
     this.#known.set(key, { index, space });
     return space;
   }
 }
+
+/** Of the columns that can bound a range. */
+export const typesOf = (index: StoredIndex): ValueType[] => index.columns.map((column) => column.type);
 
 /** True where a place in one is found in the other by the same questions. */
 export const sameShape = (a: StoredIndex, b: StoredIndex): boolean =>

@@ -138,7 +138,7 @@ describe('a key space', () => {
     const rows = Array.from({ length: 2_000 }, (_, i) => [i < 700 ? i : i * 1_000]);
     const { index, within, dives } = indexOf(rows, ['integer'], likeInnodb);
     const space = new KeySpace(index, ['integer'], 1 / 16);
-    await space.prepare();
+    await space.nodes();
     const before = dives();
     for (let at = 1; at < 20; at++) {
       const guess = await space.guessAt(at / 20);
