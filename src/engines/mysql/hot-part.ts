@@ -21,8 +21,10 @@ export const means = {
 const wholeFrom = 0.5;
 /** An index of so many pages is read as a whole: that is less than one step of reading. */
 const smallPages = 128;
-/** How much more a survey must find than the newest keys have by themselves. */
-const clearlyMore = 1.2;
+/** What a survey finds at least, as a part of what the newest keys have by themselves. */
+const asGood = 0.95;
+/** Standard deviations from what cells chosen by chance would hold. */
+const beyondChance = 2.5;
 /** Beyond the pages that the source holds, for stretches that are held in part: as a multiple of them. */
 const mostOver = 1.5;
 /** A cell's neighbours' part that is held, up to which the cell counts as being by itself. */
@@ -70,8 +72,7 @@ function foundPart(count: number, size: number, cells: readonly Cell[], told: bo
       part,
     ),
   );
-  const noise = 2 / cells.length;
-  if (found <= byChance * clearlyMore + noise) return undefined;
+  if (found < byChance * asGood || !isBeyondChance(taken(cells, others, part), cells)) return undefined;
   const density = densities(cells, [1, 2, 3, 2, 1]);
   const all = taken(cells, density, part).filter(
     (cell) => cell.resident || density[cells.indexOf(cell)]! > besideHeld,
@@ -90,6 +91,14 @@ function foundPart(count: number, size: number, cells: readonly Cell[], told: bo
     ranges: rangesIn(told ? withNext(chosen, cells) : withMargins(chosen, size), size),
     means: means.probed,
   };
+}
+
+/** True where more of the chosen cells are held than of as many others: what is held lies together somewhere. */
+function isBeyondChance(chosen: readonly Cell[], cells: readonly Cell[]): boolean {
+  const part = cells.filter(({ resident }) => resident).length / cells.length;
+  const held = chosen.filter(({ resident }) => resident).length;
+  const deviation = Math.sqrt(part * (1 - part) * chosen.length);
+  return held > part * chosen.length + beyondChance * deviation;
 }
 
 /** Stretches whose every key is likely held: those found so between two others, or at an end of a run of cells. */

@@ -45,8 +45,21 @@ const maxDescents = 12;
  * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
  * enough are all estimated alike: of the division none is longer than this part of the table.
  */
-const longest = 0.2;
-const maxDivisions = 64;
+const longest = 0.26;
+/** Rows of either half at least, as a part of both, where keys count as evenly spread. */
+const evenHalf = 0.4;
+const usualCuts = 64;
+
+/** A stretch of a division that is under way. */
+interface Piece {
+  readonly stretch: Stretch;
+  /** The cut that made it gave halves of as many rows. */
+  readonly even: boolean;
+  /** So did the one before: it is cut only where it is too long. */
+  readonly done: boolean;
+  /** It cannot be cut. */
+  readonly whole?: boolean;
+}
 
 /** A value that may stand in the column after `prefix`. */
 export interface Guess {
@@ -76,17 +89,24 @@ export class KeySpace implements KeyFinder {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
   readonly #finest: number;
+  readonly #mostCuts: number;
   readonly #bounds = new Map<number, Promise<Bound>>();
   #nodes: Promise<readonly Node[]> | undefined;
 
   /**
    * `types`: of the index's columns that can bound a range, from the first on. `finest`: part of the index down to
-   * which it is divided at first: the finer, the more exact are places, and the more pages are read for it.
+   * which it is divided at first where keys are spread unevenly; `mostCuts`: how often at most. The finer, the more
+   * exact are places, and the more pages are read for it.
    */
-  constructor(dives: Dives, types: readonly ValueType[], finest = longest) {
+  constructor(
+    dives: Dives,
+    types: readonly ValueType[],
+    { finest = longest, mostCuts = usualCuts }: { readonly finest?: number; readonly mostCuts?: number } = {},
+  ) {
     this.#dives = dives;
     this.#types = types;
     this.#finest = Math.min(longest, finest);
+    this.#mostCuts = mostCuts;
   }
 
   boundAt(place: number, tolerance: number): Promise<Bound> {
@@ -142,20 +162,38 @@ export class KeySpace implements KeyFinder {
     return best.key;
   }
 
-  /** The whole index in stretches whose estimates can be held against each other. */
+  /**
+   * The whole index in stretches whose estimates can be held against each other. Where halves have as many rows, and
+   * theirs again, keys are taken as evenly spread.
+   */
   async #divide(): Promise<readonly Node[]> {
     const all = await this.#dives.allRows();
     const whole = await this.#under([], all);
-    let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
-    const finished = new Set<Stretch>();
-    for (let division = 0; division < maxDivisions; division++) {
-      const long = stretches.find((one) => !finished.has(one) && one.rows > all * this.#finest);
-      if (long === undefined) break;
-      const parts = await this.#cut(long, 0.5);
-      if (parts === undefined) finished.add(long);
-      else stretches = stretches.flatMap((one) => (one === long ? parts : [one]));
+    let pieces: readonly Piece[] = whole === undefined ? [] : [{ stretch: whole, even: false, done: false }];
+    for (let cuts = 0; cuts < this.#mostCuts; cuts++) {
+      const next = this.#nextToCut(pieces, all);
+      if (next === undefined) break;
+      const parts = await this.#cut(next.stretch, 0.5);
+      const even = parts !== undefined && isEven(parts);
+      const cut = parts?.map((stretch) => ({ stretch, even, done: even && next.even })) ?? [
+        { ...next, done: true, whole: true },
+      ];
+      pieces = pieces.flatMap((one) => (one === next ? cut : [one]));
     }
-    return placeAll(stretches, { from: 0, to: 1 });
+    return placeAll(
+      pieces.map(({ stretch }) => stretch),
+      { from: 0, to: 1 },
+    );
+  }
+
+  /** The one with most rows of those that are too long, or uneven. */
+  #nextToCut(pieces: readonly Piece[], all: number): Piece | undefined {
+    let most: Piece | undefined;
+    for (const piece of pieces) {
+      if (piece.whole || piece.stretch.rows <= all * (piece.done ? longest : this.#finest)) continue;
+      if (most === undefined || piece.stretch.rows > most.stretch.rows) most = piece;
+    }
+    return most;
   }
 
   async #under(prefix: Key, rows: number): Promise<Stretch | undefined> {
@@ -203,6 +241,12 @@ export function guessIn(node: KeyNode, types: readonly ValueType[], place: numbe
 
 export const nodeAt = <T extends KeyNode>(nodes: readonly T[], place: number): T | undefined =>
   nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+
+function isEven(parts: readonly Stretch[]): boolean {
+  const rows = parts.map((part) => part.rows);
+  const all = rows.reduce((sum, one) => sum + one, 0);
+  return parts.length > 1 && Math.min(...rows) >= all * evenHalf;
+}
 
 /** True where a stretch has no entry any more. */
 const isEnd = (entry: KeyValue | undefined, high: KeyValue | undefined): boolean =>

@@ -7,9 +7,11 @@ import { type StoredIndex, storedKey } from './stored-indexes.ts';
 /** An index that grew by more than this part of itself has its places found anew. */
 const outgrown = 0.05;
 
-/** Pages between the cuts by which places become exact: each cut reads up to ten. */
-const pagesBetweenCuts = 800;
-const finestWidth = 1 / 32;
+/** Each cut reads some ten pages: of a small index fewer are made. */
+const pagesPerCut = 100;
+const cuts = { least: 16, most: 64 };
+/** An index's part, and pages, below which even uneven keys are divided no further: the server estimates no finer. */
+const finest = { part: 1 / 64, pages: 40 };
 
 /** The places of each index, kept while it stays as it is. */
 export class KeySpaces {
@@ -24,8 +26,10 @@ export class KeySpaces {
     const key = storedKey(index);
     const known = this.#known.get(key);
     if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
-    const finest = Math.max(finestWidth, pagesBetweenCuts / index.pages);
-    const space = new KeySpace(createDives(this.#connections, index), typesOf(index), finest);
+    const space = new KeySpace(createDives(this.#connections, index), typesOf(index), {
+      finest: Math.max(finest.part, finest.pages / index.pages),
+      mostCuts: Math.min(cuts.most, Math.max(cuts.least, Math.round(index.pages / pagesPerCut))),
+    });
     this.#known.set(key, { index, space });
     return space;
   }

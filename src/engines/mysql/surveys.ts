@@ -83,9 +83,9 @@ export class Surveys {
     if (most < fewest) return [];
     try {
       // Before the survey: it holds the one connection for walks.
-      await finder.nodes();
+      const division = await finder.nodes();
       const untilMs = performance.now() + forMs;
-      const found = await withProbe(this.#connections, index, { signal }, (probe) =>
+      const found = await withProbe(this.#connections, { index, division }, { signal }, (probe) =>
         survey({
           region,
           cells: Math.min(cells, Math.ceil(most / 2)),

@@ -7,7 +7,7 @@ import { ToldKeySpace } from '../../../../src/engines/mysql/told-key-space.ts';
 
 /** A division with these values as low ones and as greatest ones, at even places. */
 const division = (
-  ...stretches: readonly (readonly [prefix: KeyValue[], low: KeyValue, towards: KeyValue])[]
+  ...stretches: readonly (readonly [prefix: readonly KeyValue[], low: KeyValue, towards: KeyValue])[]
 ) =>
   stretches.map(
     ([prefix, low, towards], at): KeyNode => ({

@@ -137,7 +137,7 @@ describe('a key space', () => {
   it('guesses a key near each place, and asks nothing for it', async () => {
     const rows = Array.from({ length: 2_000 }, (_, i) => [i < 700 ? i : i * 1_000]);
     const { index, within, dives } = indexOf(rows, ['integer'], likeInnodb);
-    const space = new KeySpace(index, ['integer'], 1 / 16);
+    const space = new KeySpace(index, ['integer'], { finest: 1 / 16 });
     await space.nodes();
     const before = dives();
     for (let at = 1; at < 20; at++) {
