@@ -35,9 +35,10 @@ const besideHeld = 0.35;
 const mostJoined = 0.6;
 /**
  * On either side of what was found, for places are estimates: a part of the index and pages, the fewer of which an
- * estimate has seen the less it is worth; at most a part of the stretch itself.
+ * estimate has seen the less it is worth; at most a part of the stretch itself. Where keys are told, what was found ends
+ * between two that were asked for: at most that part of an index.
  */
-const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1 };
+const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1, ofTold: 0.005 };
 /** Part of an index from which on a stretch is long: a shorter one may be a few pages by themselves. */
 const longStretch = 0.02;
 
@@ -168,7 +169,10 @@ function withMargins(cells: readonly Cell[], size: number): Stretch[] {
  */
 function withNext(chosen: readonly Cell[], cells: readonly Cell[]): Stretch[] {
   return runsOf(chosen).map(({ from, to }) => {
-    const widest = (to - from) * (to - from < longStretch ? margin.ofShort : margin.ofLong);
+    const widest = Math.min(
+      (to - from) * (to - from < longStretch ? margin.ofShort : margin.ofLong),
+      margin.ofTold,
+    );
     const widthOf = (cell: Cell | undefined) =>
       cell === undefined ? 0 : Math.min(cell.to - cell.from, widest);
     const before = cells.findLast((cell) => cell.to <= from + 1e-9);

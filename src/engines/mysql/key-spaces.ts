@@ -10,8 +10,11 @@ const outgrown = 0.05;
 /** Each cut reads some ten pages: of a small index fewer are made. */
 const pagesPerCut = 100;
 const cuts = { least: 16, most: 64 };
-/** An index's part, and pages, below which even uneven keys are divided no further: the server estimates no finer. */
-const finest = { part: 1 / 64, pages: 40 };
+/**
+ * An index's part, and estimated pages, below which even uneven keys are divided no further: shorter halves are
+ * counted by the server, longer ones estimated as twice as long, and the two cannot be held against each other.
+ */
+const finest = { part: 1 / 64, pages: 100 };
 
 /** The places of each index, kept while it stays as it is. */
 export class KeySpaces {
