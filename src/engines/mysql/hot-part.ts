@@ -65,15 +65,15 @@ function foundPart(count: number, size: number, cells: readonly Cell[], told: bo
   if (cells.length === 0) return undefined;
   const part = count / size;
   const others = densities(cells, [1, 2, 0, 2, 1]);
-  const found = heldOf(taken(cells, others, part));
-  const byChance = heldOf(
+  const likely = taken(cells, others, part);
+  const byNewest = heldOf(
     taken(
       cells,
       cells.map(({ from }) => from),
       part,
     ),
   );
-  if (found < byChance * asGood || !isBeyondChance(taken(cells, others, part), cells)) return undefined;
+  if (heldOf(likely) < byNewest * asGood || !isBeyondChance(likely, cells)) return undefined;
   const density = densities(cells, [1, 2, 3, 2, 1]);
   const all = taken(cells, density, part).filter(
     (cell) => cell.resident || density[cells.indexOf(cell)]! > besideHeld,

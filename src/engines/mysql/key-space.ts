@@ -170,20 +170,27 @@ export class KeySpace implements KeyFinder {
     const all = await this.#dives.allRows();
     const whole = await this.#under([], all);
     let pieces: readonly Piece[] = whole === undefined ? [] : [{ stretch: whole, even: false, done: false }];
-    for (let cuts = 0; cuts < this.#mostCuts; cuts++) {
+    for (let cuts = 0; cuts < this.#mostCuts; ) {
       const next = this.#nextToCut(pieces, all);
       if (next === undefined) break;
       const parts = await this.#cut(next.stretch, 0.5);
+      if (parts?.length !== 1) cuts++;
       const even = parts !== undefined && isEven(parts);
       const cut = parts?.map((stretch) => ({ stretch, even, done: even && next.even })) ?? [
         { ...next, done: true, whole: true },
       ];
       pieces = pieces.flatMap((one) => (one === next ? cut : [one]));
     }
-    return placeAll(
-      pieces.map(({ stretch }) => stretch),
-      { from: 0, to: 1 },
-    );
+    const stretches = await Promise.all(pieces.map(({ stretch }) => this.#withinValue(stretch)));
+    return placeAll(stretches, { from: 0, to: 1 });
+  }
+
+  /** A stretch of one value, by the column that tells its rows apart: two entries are read for it. */
+  async #withinValue(stretch: Stretch): Promise<Stretch> {
+    const { prefix, low, towards, rows } = stretch;
+    if (!same(low, towards)) return stretch;
+    const under = await this.#under([...prefix, low], rows);
+    return under === undefined ? stretch : this.#withinValue(under);
   }
 
   /** The one with most rows of those that are too long, or uneven. */

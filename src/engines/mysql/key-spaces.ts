@@ -9,7 +9,7 @@ const outgrown = 0.05;
 
 /** Each cut reads some ten pages: of a small index fewer are made. */
 const pagesPerCut = 100;
-const cuts = { least: 16, most: 64 };
+const cuts = { least: 32, most: 64 };
 /**
  * An index's part, and estimated pages, below which even uneven keys are divided no further: shorter halves are
  * counted by the server, longer ones estimated as twice as long, and the two cannot be held against each other.

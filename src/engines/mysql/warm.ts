@@ -26,7 +26,7 @@ import type { Surveys } from './surveys.ts';
 import { ToldKeySpace } from './told-key-space.ts';
 
 /** Places may be off by that part of what a step reads. */
-const toleratedPart = 0.1;
+const toleratedPart = 0.2;
 
 /**
  * Of a step's pages, from which on those that keys told by another copy bound are found by this server's own estimates
