@@ -28,6 +28,18 @@ const quality = 2;
 const prefixBytes = 5;
 const count = z.int().nonnegative().max(0xffffffff);
 
+const keySchema = z.union([
+  z.string(),
+  z.number(),
+  z.strictObject({ hex: z.string().regex(/^([0-9a-f]{2})*$/) }),
+]);
+const placeSchema = z.object({
+  at: z.number().min(0).max(1),
+  prefix: z.array(keySchema).max(64),
+  low: keySchema,
+  towards: keySchema,
+});
+
 const relationHeaderSchema = z.looseObject({
   database: z.string(),
   schema: z.string(),
@@ -39,6 +51,7 @@ const relationHeaderSchema = z.looseObject({
   sizeBlocks: count,
   share: z.number().min(0).max(1),
   means: z.string().max(200).optional(),
+  places: z.array(placeSchema).max(1_024).optional(),
   ranges: count,
   bytes: count,
 });

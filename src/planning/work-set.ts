@@ -14,6 +14,20 @@ export interface RelationRef {
   readonly parent?: string;
 }
 
+/** A key's value as JSON carries it; bytes in hexadecimal. */
+export type WireKey = string | number | { readonly hex: string };
+
+/** A stretch of an index, to the next one's place: keys in it are found between two values of one column. */
+export interface KeyPlace {
+  /** Part of the index's rows before it, 0 to 1. */
+  readonly at: number;
+  /** Values of the columns before that one, which all of the stretch has in common. */
+  readonly prefix: readonly WireKey[];
+  readonly low: WireKey;
+  /** Its greatest value. */
+  readonly towards: WireKey;
+}
+
 /** One fork of one relation, as the source's cache holds it. */
 export interface WorkSetRelation extends RelationRef {
   readonly fork: Fork;
@@ -25,6 +39,8 @@ export interface WorkSetRelation extends RelationRef {
   readonly ranges: BlockRanges;
   /** How the ranges were found, in words; exact where left out. */
   readonly means?: string;
+  /** Of ranges in key order: the keys by which the source measured. A target that uses the same reads the same rows. */
+  readonly places?: readonly KeyPlace[];
 }
 
 /** What the source keeps cached of the relations that a VM touches. */

@@ -43,7 +43,7 @@ export function createMysqlEngine(
       for (const { local, wanted } of matches) {
         const name = local === undefined ? undefined : indexNameOf(local);
         const index = name === undefined ? undefined : indexes.get(storedKey(name));
-        if (local !== undefined && index !== undefined) warmer.learn(local, index, wanted.ranges);
+        if (local !== undefined && index !== undefined) warmer.learn(local, index, wanted);
       }
       return matches;
     },

@@ -1,10 +1,13 @@
 import { type BlockRanges, emptyRanges, rangesOf, singleRange } from '../../planning/block-ranges.ts';
-import type { Cell } from './survey.ts';
+import type { KeyPlace } from '../../planning/work-set.ts';
+import type { Cell, Stretch } from './survey.ts';
 
 /** What of an index is worth having, and by which means it was found, in words. */
 export interface HotPart {
   readonly ranges: BlockRanges;
   readonly means: string;
+  /** The keys by which the places of `ranges` were found. */
+  readonly places?: readonly KeyPlace[];
 }
 
 export const means = {
@@ -18,19 +21,24 @@ export const means = {
 const wholeFrom = 0.5;
 /** An index of so many pages is read as a whole: that is less than one step of reading. */
 const smallPages = 128;
-/** How much more a survey must find than the newest keys have by themselves. */
-const clearlyMore = 1.2;
+/** What a survey finds at least, as a part of what the newest keys have by themselves. */
+const asGood = 0.95;
+/** Standard deviations from what cells chosen by chance would hold. */
+const beyondChance = 2.5;
 /** Beyond the pages that the source holds, for stretches that are held in part: as a multiple of them. */
 const mostOver = 1.5;
 /** A cell's neighbours' part that is held, up to which the cell counts as being by itself. */
 const alone = 0.2;
+/** Up to this density a cell that was not found held lies beside what was: only its margin is wanted. */
+const besideHeld = 0.35;
 /** Where the others make up less than this part of what the source holds, those that are by themselves are wanted too. */
 const mostJoined = 0.6;
 /**
  * On either side of what was found, for places are estimates: a part of the index and pages, the fewer of which an
- * estimate has seen the less it is worth; at most a part of the stretch itself.
+ * estimate has seen the less it is worth; at most a part of the stretch itself. Where keys are told, what was found ends
+ * between two that were asked for: at most that part of an index.
  */
-const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1 };
+const margin = { ofIndex: 0.01, pages: 40, ofLong: 0.4, ofShort: 0.1, ofTold: 0.005 };
 /** Part of an index from which on a stretch is long: a shorter one may be a few pages by themselves. */
 const longStretch = 0.02;
 
@@ -41,33 +49,35 @@ export const isPartly = (count: number, size: number): boolean =>
 /**
  * What is wanted of an index of which the source holds `count` of `size` pages: all of it, or the stretches that a
  * survey found to be held, or as many pages with the greatest keys, which are the newest rows where keys rise.
+ * `told`: whoever reads them is told by which keys the survey found them, and makes no estimates of its own.
  */
-export function hotPart(count: number, size: number, cells: readonly Cell[]): HotPart {
+export function hotPart(count: number, size: number, cells: readonly Cell[], told = false): HotPart {
   if (count <= 0) return { ranges: emptyRanges, means: means.whole };
   if (!isPartly(count, size)) return { ranges: singleRange(0, size, 1), means: means.whole };
-  return foundPart(count, size, cells) ?? { ranges: newest(count, size), means: means.newest };
+  return foundPart(count, size, cells, told) ?? { ranges: newest(count, size), means: means.newest };
 }
 
 /** As many pages, those with the greatest keys. */
 export const newest = (count: number, size: number): BlockRanges =>
   singleRange(Math.max(0, size - count), Math.min(count, size), 1);
 
-function foundPart(count: number, size: number, cells: readonly Cell[]): HotPart | undefined {
+function foundPart(count: number, size: number, cells: readonly Cell[], told: boolean): HotPart | undefined {
   if (cells.length === 0) return undefined;
   const part = count / size;
   const others = densities(cells, [1, 2, 0, 2, 1]);
-  const found = heldOf(taken(cells, others, part));
-  const byChance = heldOf(
+  const likely = taken(cells, others, part);
+  const byNewest = heldOf(
     taken(
       cells,
       cells.map(({ from }) => from),
       part,
     ),
   );
-  const noise = 2 / cells.length;
-  if (found <= byChance * clearlyMore + noise) return undefined;
+  if (heldOf(likely) < byNewest * asGood || !isBeyondChance(likely, cells)) return undefined;
   const density = densities(cells, [1, 2, 3, 2, 1]);
-  const all = taken(cells, density, part);
+  const all = taken(cells, density, part).filter(
+    (cell) => cell.resident || density[cells.indexOf(cell)]! > besideHeld,
+  );
   // A single cell by itself is likely one page: reading all of it is worth little where there are better ones.
   const joined = all.filter((cell) => others[cells.indexOf(cell)]! > alone);
   const chosen = widthOf(joined) >= part * mostJoined ? joined : all;
@@ -78,7 +88,18 @@ function foundPart(count: number, size: number, cells: readonly Cell[]): HotPart
     room -= cell.to - cell.from;
     chosen.push(cell);
   }
-  return { ranges: widened(chosen, size), means: means.probed };
+  return {
+    ranges: rangesIn(told ? withNext(chosen, cells) : withMargins(chosen, size), size),
+    means: means.probed,
+  };
+}
+
+/** True where more of the chosen cells are held than of as many others: what is held lies together somewhere. */
+function isBeyondChance(chosen: readonly Cell[], cells: readonly Cell[]): boolean {
+  const part = cells.filter(({ resident }) => resident).length / cells.length;
+  const held = chosen.filter(({ resident }) => resident).length;
+  const deviation = Math.sqrt(part * (1 - part) * chosen.length);
+  return held > part * chosen.length + beyondChance * deviation;
 }
 
 /** Stretches whose every key is likely held: those found so between two others, or at an end of a run of cells. */
@@ -133,20 +154,48 @@ const widthOf = (cells: readonly Cell[]): number => cells.reduce((sum, { from, t
 const heldOf = (cells: readonly Cell[]): number =>
   cells.reduce((sum, { from, to, resident }) => sum + (resident ? to - from : 0), 0);
 
-/** In blocks, each stretch with its margin. */
-function widened(cells: readonly Cell[], size: number): BlockRanges {
+/** Chosen cells in runs, each with its margin. */
+function withMargins(cells: readonly Cell[], size: number): Stretch[] {
+  return runsOf(cells).map(({ from, to }) => {
+    const ofStretch = to - from < longStretch ? margin.ofShort : margin.ofLong;
+    const more = Math.min((to - from) * ofStretch, margin.ofIndex + margin.pages / size);
+    return { from: from - more, to: to + more };
+  });
+}
+
+/**
+ * The same, with the cells beside each run: of a cell one key was asked for, so that it may be held in part. As much of
+ * them as the run is worth, for one by itself may be a single page.
+ */
+function withNext(chosen: readonly Cell[], cells: readonly Cell[]): Stretch[] {
+  return runsOf(chosen).map(({ from, to }) => {
+    const widest = Math.min(
+      (to - from) * (to - from < longStretch ? margin.ofShort : margin.ofLong),
+      margin.ofTold,
+    );
+    const widthOf = (cell: Cell | undefined) =>
+      cell === undefined ? 0 : Math.min(cell.to - cell.from, widest);
+    const before = cells.findLast((cell) => cell.to <= from + 1e-9);
+    const after = cells.find((cell) => cell.from >= to - 1e-9);
+    return { from: from - widthOf(before), to: to + widthOf(after) };
+  });
+}
+
+function runsOf(cells: readonly Stretch[]): Stretch[] {
   const runs: { from: number; to: number }[] = [];
   for (const { from, to } of [...cells].sort((a, b) => a.from - b.from)) {
     const last = runs.at(-1);
-    if (last !== undefined && from - last.to < 1e-9) last.to = to;
+    if (last !== undefined && from - last.to < 1e-9) last.to = Math.max(last.to, to);
     else runs.push({ from, to });
   }
-  return rangesOf(
-    runs.map(({ from, to }) => {
-      const ofStretch = to - from < longStretch ? margin.ofShort : margin.ofLong;
-      const more = Math.min((to - from) * ofStretch, margin.ofIndex + margin.pages / size);
-      const start = Math.max(0, Math.floor((from - more) * size));
-      return [start, Math.min(size, Math.ceil((to + more) * size)) - start, 1] as const;
+  return runs;
+}
+
+const rangesIn = (stretches: readonly Stretch[], size: number): BlockRanges =>
+  rangesOf(
+    // Margins may meet.
+    runsOf(stretches).map(({ from, to }) => {
+      const start = Math.max(0, Math.floor(from * size));
+      return [start, Math.min(size, Math.ceil(to * size)) - start, 1] as const;
     }),
   );
-}

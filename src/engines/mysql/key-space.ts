@@ -32,19 +32,34 @@ interface Stretch {
   readonly rows: number;
 }
 
-/** A stretch with its places, as parts of the whole index. */
-interface Node extends Stretch {
+/** A stretch in which keys are interpolated, with its places as parts of the whole index. */
+export interface KeyNode extends Pick<Stretch, 'prefix' | 'low' | 'towards'> {
   readonly from: number;
   readonly to: number;
 }
+
+interface Node extends Stretch, KeyNode {}
 
 const maxDescents = 12;
 /**
  * Of long stretches InnoDB estimates twice the rows, and at most half of the table. Stretches that are short
  * enough are all estimated alike: of the division none is longer than this part of the table.
  */
-const longest = 0.2;
-const maxDivisions = 64;
+const longest = 0.26;
+/** Rows of either half at least, as a part of both, where keys count as evenly spread. */
+const evenHalf = 0.4;
+const usualCuts = 64;
+
+/** A stretch of a division that is under way. */
+interface Piece {
+  readonly stretch: Stretch;
+  /** The cut that made it gave halves of as many rows. */
+  readonly even: boolean;
+  /** So did the one before: it is cut only where it is too long. */
+  readonly done: boolean;
+  /** It cannot be cut. */
+  readonly whole?: boolean;
+}
 
 /** A value that may stand in the column after `prefix`. */
 export interface Guess {
@@ -52,29 +67,48 @@ export interface Guess {
   readonly value: KeyValue;
 }
 
+/** Turns places in an index, 0 to 1 in key order, into keys. */
+export interface KeyFinder {
+  /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
+  boundAt(place: number, tolerance: number): Promise<Bound>;
+  /**
+   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
+   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
+   */
+  guessAt(place: number, clear?: number): Promise<Guess | undefined>;
+  /** The division, in order; once it is known, guesses ask nothing. */
+  nodes(): Promise<readonly KeyNode[]>;
+}
+
 /**
  * Turns places in an index (0 to 1, in key order) into keys, without reading what lies between. Places are
  * right as far as the server's estimates are; keys never leave out a row: of places in order, the stretches
  * from one's key to the next one's add up to the whole index.
  */
-export class KeySpace {
+export class KeySpace implements KeyFinder {
   readonly #dives: Dives;
   readonly #types: readonly ValueType[];
   readonly #finest: number;
+  readonly #mostCuts: number;
   readonly #bounds = new Map<number, Promise<Bound>>();
   #nodes: Promise<readonly Node[]> | undefined;
 
   /**
    * `types`: of the index's columns that can bound a range, from the first on. `finest`: part of the index down to
-   * which it is divided at first: the finer, the more exact are places, and the more pages are read for it.
+   * which it is divided at first where keys are spread unevenly; `mostCuts`: how often at most. The finer, the more
+   * exact are places, and the more pages are read for it.
    */
-  constructor(dives: Dives, types: readonly ValueType[], finest = longest) {
+  constructor(
+    dives: Dives,
+    types: readonly ValueType[],
+    { finest = longest, mostCuts = usualCuts }: { readonly finest?: number; readonly mostCuts?: number } = {},
+  ) {
     this.#dives = dives;
     this.#types = types;
     this.#finest = Math.min(longest, finest);
+    this.#mostCuts = mostCuts;
   }
 
-  /** The bound at a place, at most about `tolerance` of the index away; the end where nothing can be divided. */
   boundAt(place: number, tolerance: number): Promise<Bound> {
     if (place <= 0) return Promise.resolve([]);
     if (place >= 1 || this.#types.length === 0) return Promise.resolve('end');
@@ -86,23 +120,16 @@ export class KeySpace {
     return finding;
   }
 
-  /** Divides it, so that the next guesses ask nothing. */
-  async prepare(): Promise<void> {
-    await this.#known();
+  nodes(): Promise<readonly KeyNode[]> {
+    return this.#known();
   }
 
-  /**
-   * A key at about this place, interpolated: no question is asked. Undefined where there is none between its
-   * neighbours. `clear`: not in this part of the index behind a cut, whose pages were read for the division itself.
-   */
   async guessAt(place: number, clear = 0): Promise<Guess | undefined> {
     const node = nodeAt(await this.#known(), place);
-    if (node === undefined) return undefined;
-    const { prefix, low, towards, from, to } = node;
-    const beside = Math.max(place, Math.min(from + clear, (from + to) / 2));
-    const at = Math.min(1, Math.max(0, (beside - from) / (to - from)));
-    const value = interpolate(this.#types[prefix.length]!, low, towards, at);
-    return value === undefined ? undefined : { prefix, value };
+    return (
+      node &&
+      guessIn(node, this.#types, Math.max(place, Math.min(node.from + clear, (node.from + node.to) / 2)))
+    );
   }
 
   #known(): Promise<readonly Node[]> {
@@ -135,20 +162,45 @@ export class KeySpace {
     return best.key;
   }
 
-  /** The whole index in stretches whose estimates can be held against each other. */
+  /**
+   * The whole index in stretches whose estimates can be held against each other. Where halves have as many rows, and
+   * theirs again, keys are taken as evenly spread.
+   */
   async #divide(): Promise<readonly Node[]> {
     const all = await this.#dives.allRows();
     const whole = await this.#under([], all);
-    let stretches: readonly Stretch[] = whole === undefined ? [] : [whole];
-    const finished = new Set<Stretch>();
-    for (let division = 0; division < maxDivisions; division++) {
-      const long = stretches.find((one) => !finished.has(one) && one.rows > all * this.#finest);
-      if (long === undefined) break;
-      const parts = await this.#cut(long, 0.5);
-      if (parts === undefined) finished.add(long);
-      else stretches = stretches.flatMap((one) => (one === long ? parts : [one]));
+    let pieces: readonly Piece[] = whole === undefined ? [] : [{ stretch: whole, even: false, done: false }];
+    for (let cuts = 0; cuts < this.#mostCuts; ) {
+      const next = this.#nextToCut(pieces, all);
+      if (next === undefined) break;
+      const parts = await this.#cut(next.stretch, 0.5);
+      if (parts?.length !== 1) cuts++;
+      const even = parts !== undefined && isEven(parts);
+      const cut = parts?.map((stretch) => ({ stretch, even, done: even && next.even })) ?? [
+        { ...next, done: true, whole: true },
+      ];
+      pieces = pieces.flatMap((one) => (one === next ? cut : [one]));
     }
+    const stretches = await Promise.all(pieces.map(({ stretch }) => this.#withinValue(stretch)));
     return placeAll(stretches, { from: 0, to: 1 });
+  }
+
+  /** A stretch of one value, by the column that tells its rows apart: two entries are read for it. */
+  async #withinValue(stretch: Stretch): Promise<Stretch> {
+    const { prefix, low, towards, rows } = stretch;
+    if (!same(low, towards)) return stretch;
+    const under = await this.#under([...prefix, low], rows);
+    return under === undefined ? stretch : this.#withinValue(under);
+  }
+
+  /** The one with most rows of those that are too long, or uneven. */
+  #nextToCut(pieces: readonly Piece[], all: number): Piece | undefined {
+    let most: Piece | undefined;
+    for (const piece of pieces) {
+      if (piece.whole || piece.stretch.rows <= all * (piece.done ? longest : this.#finest)) continue;
+      if (most === undefined || piece.stretch.rows > most.stretch.rows) most = piece;
+    }
+    return most;
   }
 
   async #under(prefix: Key, rows: number): Promise<Stretch | undefined> {
@@ -186,14 +238,28 @@ export class KeySpace {
   }
 }
 
-const nodeAt = (nodes: readonly Node[], place: number): Node | undefined =>
+/** The key at this place of a stretch. */
+export function guessIn(node: KeyNode, types: readonly ValueType[], place: number): Guess | undefined {
+  const { prefix, low, towards, from, to } = node;
+  const at = to > from ? Math.min(1, Math.max(0, (place - from) / (to - from))) : 0;
+  const value = interpolate(types[prefix.length]!, low, towards, at);
+  return value === undefined ? undefined : { prefix, value };
+}
+
+export const nodeAt = <T extends KeyNode>(nodes: readonly T[], place: number): T | undefined =>
   nodes.find(({ to }) => to >= place) ?? nodes.at(-1);
+
+function isEven(parts: readonly Stretch[]): boolean {
+  const rows = parts.map((part) => part.rows);
+  const all = rows.reduce((sum, one) => sum + one, 0);
+  return parts.length > 1 && Math.min(...rows) >= all * evenHalf;
+}
 
 /** True where a stretch has no entry any more. */
 const isEnd = (entry: KeyValue | undefined, high: KeyValue | undefined): boolean =>
   entry === undefined || (high !== undefined && same(entry, high));
 
-const keyOf = ({ prefix, low }: Stretch): Key => [...prefix, low];
+export const keyOf = ({ prefix, low }: KeyNode | Stretch): Key => [...prefix, low];
 
 /** Side by side in these bounds, each as wide as its rows are of all. */
 function placeAll(

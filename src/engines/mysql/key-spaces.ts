@@ -1,14 +1,20 @@
 import type { MysqlConnections } from './connections.ts';
 import { createDives } from './dives.ts';
 import { KeySpace } from './key-space.ts';
+import type { ValueType } from './key-values.ts';
 import { type StoredIndex, storedKey } from './stored-indexes.ts';
 
 /** An index that grew by more than this part of itself has its places found anew. */
 const outgrown = 0.05;
 
-/** Pages between the cuts by which places become exact: each cut reads up to ten. */
-const pagesBetweenCuts = 800;
-const finestWidth = 1 / 32;
+/** Each cut reads some ten pages: of a small index fewer are made. */
+const pagesPerCut = 100;
+const cuts = { least: 32, most: 64 };
+/**
+ * An index's part, and estimated pages, below which even uneven keys are divided no further: shorter halves are
+ * counted by the server, longer ones estimated as twice as long, and the two cannot be held against each other.
+ */
+const finest = { part: 1 / 64, pages: 100 };
 
 /** The places of each index, kept while it stays as it is. */
 export class KeySpaces {
@@ -23,13 +29,17 @@ export class KeySpaces {
     const key = storedKey(index);
     const known = this.#known.get(key);
     if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
-    const types = index.columns.map((column) => column.type);
-    const finest = Math.max(finestWidth, pagesBetweenCuts / index.pages);
-    const space = new KeySpace(createDives(this.#connections, index), types, finest);
+    const space = new KeySpace(createDives(this.#connections, index), typesOf(index), {
+      finest: Math.max(finest.part, finest.pages / index.pages),
+      mostCuts: Math.min(cuts.most, Math.max(cuts.least, Math.round(index.pages / pagesPerCut))),
+    });
     this.#known.set(key, { index, space });
     return space;
   }
 }
+
+/** Of the columns that can bound a range. */
+export const typesOf = (index: StoredIndex): ValueType[] => index.columns.map((column) => column.type);
 
 /** True where a place in one is found in the other by the same questions. */
 export const sameShape = (a: StoredIndex, b: StoredIndex): boolean =>

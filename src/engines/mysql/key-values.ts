@@ -65,6 +65,16 @@ export function interpolate(
   }
 }
 
+/**
+ * Whether every value that `interpolate` finds between these two stands between them in an index, whatever its
+ * collation: all of them order digits and lower-case letters alike, and little else.
+ */
+export function isOrdered(type: ValueType, low: KeyValue, high: KeyValue): boolean {
+  if (type === 'opaque') return false;
+  if (type !== 'text') return true;
+  return alphabetOf(countedOf(String(low), String(high))) !== printable;
+}
+
 function finite(value: number): string | undefined {
   return Number.isFinite(value) ? String(value) : undefined;
 }
@@ -83,11 +93,30 @@ const printable = Array.from({ length: 0x5f }, (_, at) => String.fromCharCode(0x
 /** The narrowest that has all the characters serves: most keys are numbers written out, or hexadecimal. */
 const alphabets = [digits, hexadecimal, `${digits}ABCDEF`, lower, `${digits}${lower}`, printable];
 
-function betweenText(low: string, high: string, at: number, least = digits): string {
-  const common = commonLength(low, high, (text, index) => text[index]);
-  const rest = low.slice(common, common + countedDigits) + high.slice(common, common + countedDigits);
+/** As much of a value as `interpolate` uses of it between these two. */
+export function counted(type: ValueType, value: KeyValue, low: KeyValue, high: KeyValue): KeyValue {
+  if (type === 'text') return String(value).slice(0, commonText(String(low), String(high)) + countedDigits);
+  if (!Buffer.isBuffer(value) || !Buffer.isBuffer(low) || !Buffer.isBuffer(high)) return value;
+  return value.subarray(0, commonLength(low, high, (bytes, at) => bytes[at]) + countedDigits);
+}
+
+const commonText = (low: string, high: string): number =>
+  commonLength(low, high, (text, index) => text[index]);
+
+/** The characters of both by which they are told apart. */
+function countedOf(low: string, high: string): string {
+  const common = commonText(low, high);
+  return low.slice(common, common + countedDigits) + high.slice(common, common + countedDigits);
+}
+
+function alphabetOf(counted: string, least = digits): string {
   const wide = alphabets.slice(alphabets.indexOf(least));
-  const alphabet = wide.find((one) => [...rest].every((char) => one.includes(char))) ?? printable;
+  return wide.find((one) => [...counted].every((char) => one.includes(char))) ?? printable;
+}
+
+function betweenText(low: string, high: string, at: number, least = digits): string {
+  const common = commonText(low, high);
+  const alphabet = alphabetOf(countedOf(low, high), least);
   const digit = (text: string, index: number) => Math.max(0, alphabet.indexOf(text[index] ?? ''));
   const middle = between({ low, high, digit, base: alphabet.length, from: common, at });
   return low.slice(0, common) + middle.map((one) => alphabet[one]).join('');

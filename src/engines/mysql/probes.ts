@@ -1,6 +1,6 @@
 import type { MysqlConnections, QueryOptions } from './connections.ts';
 import { canAskLeast, leastFrom } from './dives.ts';
-import type { Guess } from './key-space.ts';
+import type { Guess, Key, KeyNode } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { isAllowed } from './privileges.ts';
 import { sqlStatement } from './sql.ts';
@@ -9,16 +9,20 @@ import type { StoredIndex } from './stored-indexes.ts';
 const threadStatement = sqlStatement('own-thread');
 const readsStatement = sqlStatement('own-reads');
 
-/** Whether the page of the first entry at or after a key was in the pool; it is afterwards. Undefined: it cannot be asked for. */
+/**
+ * Whether the page of the first entry at or after a key was in the pool; it is afterwards. Undefined: it cannot be asked
+ * for, or tells nothing, for it was asked for before.
+ */
 export type Probe = (guess: Guess) => Promise<boolean | undefined>;
 
 /**
  * Lets `work` ask for single entries of an index. Whether one needed the disk is told by the server's count of what
  * this session alone read from files, so that others' reads do not matter. Undefined where the server keeps none.
+ * `division`: of the index, whose bounds were asked for to find it.
  */
 export async function withProbe<T>(
   connections: MysqlConnections,
-  index: StoredIndex,
+  { index, division }: { readonly index: StoredIndex; readonly division: readonly KeyNode[] },
   options: QueryOptions,
   work: (probe: Probe) => Promise<T>,
 ): Promise<T | undefined> {
@@ -29,23 +33,26 @@ export async function withProbe<T>(
       const [thread] = await session.query<{ threadId: number }>(threadStatement);
       const count = async () =>
         (await session.query<{ readCount: number }>(readsStatement, [thread?.threadId ?? 0]))[0]?.readCount;
-      let before = await count();
-      if (before === undefined) return;
-      const asked = new Set<string>();
-      result = await work(async (guess) => {
-        if (!canAskLeast(index, guess.prefix.length)) return undefined;
-        const { text, values } = leastFrom(index, guess.prefix, { value: guess.value, exclusive: false });
+      let known = await count();
+      if (known === undefined) return;
+      const asked = new Set(
+        division.flatMap(({ prefix, low, towards }) => [entryKey(prefix, low), entryKey(prefix, towards)]),
+      );
+      result = await work(async ({ prefix, value }) => {
+        if (!canAskLeast(index, prefix.length)) return undefined;
+        const { text, values } = leastFrom(index, prefix, { value, exclusive: false });
         const [found] = await session.run<{ value: KeyValue | null }>(text, values);
         const after = await count();
-        const resident = after === before;
-        before = after;
-        // An entry that was asked for before was brought by that.
-        const entry = JSON.stringify([guess.prefix, found?.value]);
-        const again = asked.has(entry);
+        const resident = after === known;
+        known = after;
+        const entry = entryKey(prefix, found?.value);
+        if (asked.has(entry)) return undefined;
         asked.add(entry);
-        return again ? undefined : resident;
+        return resident;
       });
     }),
   );
   return result;
 }
+
+const entryKey = (prefix: Key, value: KeyValue | null | undefined): string => JSON.stringify([prefix, value]);

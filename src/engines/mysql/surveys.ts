@@ -1,8 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { ForewarmError } from '../../lib/errors.ts';
+import type { KeyPlace } from '../../planning/work-set.ts';
 import type { MysqlConnections } from './connections.ts';
 import { isOutOfReach, isTimedOut } from './error-numbers.ts';
-import type { KeySpaces } from './key-spaces.ts';
+import { placesOf } from './key-places.ts';
+import type { KeyFinder } from './key-space.ts';
+import { type KeySpaces, typesOf } from './key-spaces.ts';
 import { withProbe } from './probes.ts';
 import { type StoredIndex, storedKey } from './stored-indexes.ts';
 import { type Cell, type Stretch, survey } from './survey.ts';
@@ -22,10 +25,16 @@ export interface SurveyBounds {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Kept {
+/** Which stretches of a whole index are held, and the division by which their keys were found. */
+export interface WholeSurvey {
+  readonly cells: readonly Cell[];
+  /** Undefined where another copy of the index could not use it. */
+  readonly places: readonly KeyPlace[] | undefined;
+}
+
+interface Kept extends WholeSurvey {
   readonly count: number;
   readonly takenMs: number;
-  readonly cells: readonly Cell[];
 }
 
 /** A survey serves for so long, unless what is cached of the index grew or shrank by more than this part. */
@@ -48,39 +57,41 @@ export class Surveys {
   }
 
   /** Of a whole index of which `count` pages are cached; one of a short while ago serves. Empty where nothing can tell. */
-  async whole(index: StoredIndex, count: number, bounds: SurveyBounds): Promise<readonly Cell[]> {
+  async whole(index: StoredIndex, count: number, bounds: SurveyBounds): Promise<WholeSurvey> {
     const key = storedKey(index);
     const kept = this.#kept.get(key);
     const nowMs = performance.now();
     if (kept !== undefined && nowMs - kept.takenMs < keptMs) {
-      if (Math.abs(count - kept.count) <= kept.count * changed) return kept.cells;
+      if (Math.abs(count - kept.count) <= kept.count * changed) return kept;
     }
-    const found = await this.of(index, [{ from: 0, to: 1 }], bounds);
-    this.#kept.set(key, { count, takenMs: performance.now(), cells: found });
+    const finder = this.#spaces.of(index);
+    const cells = await this.of({ index, finder }, [{ from: 0, to: 1 }], bounds);
+    const places = cells.length === 0 ? undefined : placesOf(await finder.nodes(), typesOf(index));
+    const found = { cells, places };
+    this.#kept.set(key, { count, takenMs: performance.now(), ...found });
     return found;
   }
 
   /** Of these stretches of it, now. */
   async of(
-    index: StoredIndex,
+    { index, finder }: { readonly index: StoredIndex; readonly finder: KeyFinder },
     region: readonly Stretch[],
     { forMs, signal }: SurveyBounds,
   ): Promise<readonly Cell[]> {
     const width = region.reduce((sum, { from, to }) => sum + to - from, 0);
     const most = Math.min(questions, Math.floor(index.pages * width * askedPart));
     if (most < fewest) return [];
-    const space = this.#spaces.of(index);
     try {
       // Before the survey: it holds the one connection for walks.
-      await space.prepare();
+      const division = await finder.nodes();
       const untilMs = performance.now() + forMs;
-      const found = await withProbe(this.#connections, index, { signal }, (probe) =>
+      const found = await withProbe(this.#connections, { index, division }, { signal }, (probe) =>
         survey({
           region,
           cells: Math.min(cells, Math.ceil(most / 2)),
           questions: most,
           ask: async (place) => {
-            const guess = await space.guessAt(place, pagesOfCut / index.pages);
+            const guess = await finder.guessAt(place, pagesOfCut / index.pages);
             return guess === undefined ? undefined : probe(guess);
           },
           isOver: () => performance.now() > untilMs || signal?.aborted === true,

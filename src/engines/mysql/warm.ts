@@ -9,22 +9,30 @@ import {
   subtract,
   union,
 } from '../../planning/block-ranges.ts';
-import { relationKey } from '../../planning/work-set.ts';
+import { relationKey, type WorkSetRelation } from '../../planning/work-set.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { Admission } from './admission.ts';
 import type { MysqlConnections } from './connections.ts';
 import { fromIndex } from './dives.ts';
 import { isOutOfReach, isTimedOut } from './error-numbers.ts';
 import { solidPart } from './hot-part.ts';
-import { rangeCondition } from './key-range.ts';
-import type { KeySpace } from './key-space.ts';
-import { type KeySpaces, sameShape } from './key-spaces.ts';
+import { nodesOf } from './key-places.ts';
+import { type Condition, rangeCondition } from './key-range.ts';
+import type { KeyFinder } from './key-space.ts';
+import { type KeySpaces, sameShape, typesOf } from './key-spaces.ts';
 import { quoteIdentifier } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
 import type { Surveys } from './surveys.ts';
+import { ToldKeySpace } from './told-key-space.ts';
 
 /** Places may be off by that part of what a step reads. */
-const toleratedPart = 0.1;
+const toleratedPart = 0.2;
+
+/**
+ * Of a step's pages, from which on those that keys told by another copy bound are found by this server's own estimates
+ * instead: what is estimated may be twice of what there is, and a step must not become a scan.
+ */
+const mostOfTold = 6;
 
 /** What is cached may differ by this part from what was read until it is asked which stretches those are. */
 const doubtfulPart = 0.05;
@@ -36,12 +44,15 @@ const surveyPauseMs = 2_000;
 
 interface Tree {
   readonly index: StoredIndex;
-  readonly space: KeySpace;
+  /** By the keys of whoever measured what is wanted, where it told them; else by this server's estimates. */
+  readonly finder: KeyFinder;
   readonly wanted: BlockRanges;
   /** Found there, or read by this agent. */
   held: BlockRanges;
   surveyedMs: number;
 }
+
+type Wanted = Pick<WorkSetRelation, 'ranges' | 'places'>;
 
 /** Reads stretches of indexes into the pool by counting their entries: no row crosses the wire, none is locked. */
 export class Warmer {
@@ -91,7 +102,7 @@ export class Warmer {
       from: start / size,
       to: (start + region.lengths[at]!) / size,
     }));
-    const cells = await this.#surveys.of(tree.index, stretches, {
+    const cells = await this.#surveys.of(tree, stretches, {
       forMs: this.#surveys.workSetMs * surveyPart,
     });
     if (cells.length === 0) return;
@@ -99,14 +110,16 @@ export class Warmer {
   }
 
   /** Makes an index known, as matching found it, with what is wanted of it. */
-  learn(relation: LocalRelation, index: StoredIndex, wanted: BlockRanges): void {
+  learn(relation: LocalRelation, index: StoredIndex, { ranges: wanted, places }: Wanted): void {
     const key = relationKey(relation);
     const known = this.#trees.get(key);
-    const space = this.#spaces.of(index);
+    const types = typesOf(index);
+    const nodes = places && nodesOf(places, types);
+    const finder = nodes === undefined ? this.#spaces.of(index) : new ToldKeySpace(nodes, types);
     const same = known !== undefined && sameShape(known.index, index);
     const held = same ? known.held : emptyRanges;
     const surveyedMs = same ? known.surveyedMs : Number.NEGATIVE_INFINITY;
-    this.#trees.set(key, { index, space, wanted, held, surveyedMs });
+    this.#trees.set(key, { index, finder, wanted, held, surveyedMs });
   }
 
   indexOf(relation: LocalRelation): StoredIndex | undefined {
@@ -146,17 +159,51 @@ export class Warmer {
       readonly signal: AbortSignal | undefined;
     },
   ): Promise<void> {
-    const { from, to, size, signal } = stretch;
+    const { index, finder } = tree;
+    const { signal } = stretch;
+    let where = await this.#condition(tree, finder, stretch);
+    if (finder instanceof ToldKeySpace && where !== undefined) {
+      const pages = await this.#estimatedPages(index, where, stretch);
+      const most = (stretch.to - stretch.from) * mostOfTold + fewPages;
+      if (pages > most) where = await this.#condition(tree, this.#spaces.of(index), stretch);
+    }
+    if (where === undefined) return;
+    const text = `SELECT ${touching(index)} FROM ${fromIndex(index)} WHERE ${where.text}`;
+    await this.#run(text, where, signal);
+  }
+
+  /** The rows of a stretch; undefined where there are none. */
+  async #condition(
+    { index }: Tree,
+    finder: KeyFinder,
+    { from, to, size }: { readonly from: number; readonly to: number; readonly size: number },
+  ): Promise<Condition | undefined> {
     const tolerance = (toleratedPart * (to - from)) / size;
-    const lower = await tree.space.boundAt(from / size, tolerance);
-    const upper = await tree.space.boundAt(to / size, tolerance);
-    if (lower === 'end') return;
-    const columns = tree.index.columns.map((column) => column.name);
-    const { floor } = tree.index;
-    const where = rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
-    const text = `SELECT ${touching(tree.index)} FROM ${fromIndex(tree.index)} WHERE ${where.text}`;
-    await this.#connections.session({ purpose: 'warm', signal, as: 'read-keys' }, (session) =>
-      session.run(text, where.values),
+    const lower = await finder.boundAt(from / size, tolerance);
+    const upper = await finder.boundAt(to / size, tolerance);
+    if (lower === 'end') return undefined;
+    const columns = index.columns.map((column) => column.name);
+    const { floor } = index;
+    return rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
+  }
+
+  /** What the server expects; for it, it reads a few pages of the same rows. */
+  async #estimatedPages(
+    index: StoredIndex,
+    where: Condition,
+    { size, signal }: { readonly size: number; readonly signal: AbortSignal | undefined },
+  ): Promise<number> {
+    const [plan] = await this.#run<{ rows: number | string | null }>(
+      `EXPLAIN SELECT COUNT(*) FROM ${fromIndex(index)} WHERE ${where.text}`,
+      where,
+      signal,
+    );
+    return (Number(plan?.rows ?? 0) * size) / Math.max(1, index.rows);
+  }
+
+  #run<T>(text: string, { values }: Condition, signal: AbortSignal | undefined): Promise<T[]> {
+    return this.#connections.session({ purpose: 'warm', signal, as: 'read-keys' }, (session) =>
+      session.run<T>(text, values),
     );
   }
 }

@@ -77,7 +77,7 @@ function overflowPart(
   rows: { readonly part: HotPart; readonly size: number } | undefined,
 ): HotPart {
   if (rows?.part.means !== means.probed || !isPartly(count, size)) return hotPart(count, size, []);
-  return { ranges: scaled(rows.part.ranges, rows.size, size), means: means.rows };
+  return { ...rows.part, ranges: scaled(rows.part.ranges, rows.size, size), means: means.rows };
 }
 
 /** Surveys the biggest first, and each within its part of the time that is left. */
@@ -99,8 +99,9 @@ async function findParts(
   for (const [at, one] of partly.entries()) {
     const count = countOf(one);
     const forMs = Math.max(0, endMs - performance.now()) / Math.min(2, partly.length - at);
-    const cells = await surveys.whole(one, count, { forMs, signal });
-    parts.set(one, hotPart(count, sizeOf(one, count), cells));
+    const { cells, places } = await surveys.whole(one, count, { forMs, signal });
+    const part = hotPart(count, sizeOf(one, count), cells, places !== undefined);
+    parts.set(one, part.means === means.probed && places !== undefined ? { ...part, places } : part);
   }
   for (const one of stored) {
     if (!one.overflow) continue;

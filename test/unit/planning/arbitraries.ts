@@ -54,6 +54,14 @@ const words = fc.oneof(
   fc.constantFrom('"Ünï cödé"', "o'brien", 'a.b'),
 );
 
+const key = fc.oneof(words, fc.integer(), fc.constantFrom({ hex: '' }, { hex: '00ff' }));
+const place = fc.record({
+  at: fc.constantFrom(0, 0.125, 1 / 3, 1),
+  prefix: fc.array(key, { maxLength: 2 }),
+  low: key,
+  towards: key,
+});
+
 export const workSetRelation: fc.Arbitrary<WorkSetRelation> = fc
   .record({
     database: fc.constantFrom('app', 'Äpp'),
@@ -66,8 +74,13 @@ export const workSetRelation: fc.Arbitrary<WorkSetRelation> = fc
     sizeBlocks: fc.nat(400),
     share: fc.constantFrom(0, 0.1, 0.25, 0.25, 0.5),
     ranges: blockRanges(),
+    places: fc.option(fc.array(place, { maxLength: 3 }), { nil: undefined }),
   })
-  .map(({ parent, ...rest }) => (parent === undefined ? rest : { ...rest, parent }));
+  .map(({ parent, places, ...rest }) => ({
+    ...rest,
+    ...(parent === undefined ? {} : { parent }),
+    ...(places === undefined ? {} : { places }),
+  }));
 
 export const relations = (maxLength = 6): fc.Arbitrary<WorkSetRelation[]> =>
   fc.uniqueArray(workSetRelation, { selector: relationKey, maxLength });

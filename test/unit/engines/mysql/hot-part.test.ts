@@ -131,6 +131,27 @@ describe('what is wanted of an index', () => {
     },
   );
 
+  it.each([300, 4_000, 7_100, 9_300])(
+    'is a hot 700 from %i on, with hardly more than its pages, where its keys are told',
+    async (from) => {
+      for (let seed = 1; seed <= 20; seed++) {
+        const hot = singleRange(from, 700, 1);
+        const { cells } = await surveyOf(hot, seed);
+        const { ranges } = hotPart(blockCount(hot), size, cells, true);
+        expect(blockCount(intersect(hot, ranges)) / blockCount(hot)).toBeGreaterThan(0.97);
+        expect(blockCount(ranges)).toBeLessThan(1.2 * blockCount(hot));
+      }
+    },
+  );
+
+  it('does not grow with what the source counts beyond what was found', async () => {
+    const hot = singleRange(4_000, 700, 1);
+    const { cells } = await surveyOf(hot, 4);
+    // Counted besides are pages that earlier surveys brought, one here and one there.
+    const { ranges } = hotPart(1_400, size, cells, true);
+    expect(blockCount(ranges)).toBeLessThan(1.2 * blockCount(hot));
+  });
+
   it('is both of two hot stretches', async () => {
     const hot = rangesOf([
       [2_000, 500, 1],

@@ -137,8 +137,8 @@ describe('a key space', () => {
   it('guesses a key near each place, and asks nothing for it', async () => {
     const rows = Array.from({ length: 2_000 }, (_, i) => [i < 700 ? i : i * 1_000]);
     const { index, within, dives } = indexOf(rows, ['integer'], likeInnodb);
-    const space = new KeySpace(index, ['integer'], 1 / 16);
-    await space.prepare();
+    const space = new KeySpace(index, ['integer'], { finest: 1 / 16 });
+    await space.nodes();
     const before = dives();
     for (let at = 1; at < 20; at++) {
       const guess = await space.guessAt(at / 20);
@@ -146,6 +146,33 @@ describe('a key space', () => {
       expect(Math.abs(place - at / 20)).toBeLessThan(0.05);
     }
     expect(dives()).toBe(before);
+  });
+
+  it('asks little where keys are spread evenly, and on where they are not', async () => {
+    const dividing = async (rows: readonly Row[]) => {
+      const { index, dives } = indexOf(rows, ['integer'], likeInnodb);
+      const nodes = await new KeySpace(index, ['integer'], { finest: 1 / 64 }).nodes();
+      return { nodes: nodes.length, dives: dives() };
+    };
+    const even = await dividing(Array.from({ length: 2_000 }, (_, i) => [i * 7]));
+    const skewed = await dividing(Array.from({ length: 2_000 }, (_, i) => [i ** 3]));
+    expect(even.nodes).toBeLessThanOrEqual(16);
+    expect(even.dives).toBeLessThan(70);
+    expect(skewed.nodes).toBeGreaterThan(1.5 * even.nodes);
+  });
+
+  it('guesses among the rows of one value by the next column', async () => {
+    const rows = Array.from({ length: 2_000 }, (_, i) => [Math.floor(40 * (i / 2_000) ** 3), i]);
+    const { index, within } = indexOf(rows, ['integer', 'integer'], likeInnodb);
+    const space = new KeySpace(index, ['integer', 'integer'], { finest: 1 / 32 });
+    const alone = (await space.nodes()).filter(({ low, towards }) => low === towards);
+    expect(alone).toEqual([]);
+    for (let at = 1; at < 20; at++) {
+      const guess = await space.guessAt(at / 20);
+      const place = within([], [...guess!.prefix, guess!.value]).length / rows.length;
+      // Between values that share a stretch it is off by one of them.
+      expect(Math.abs(place - at / 20)).toBeLessThan(0.12);
+    }
   });
 
   it('of a type without an order between values is one piece', async () => {
