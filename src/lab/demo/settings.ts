@@ -13,7 +13,7 @@ const common = {
   neighbourTableMb: 48,
   seed: 7,
   clientCount: 8,
-  fillMs: 7_000,
+  fillMs: 5_000,
   repetitions: 1,
 } as const satisfies Partial<Settings>;
 

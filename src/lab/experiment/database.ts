@@ -53,6 +53,8 @@ export interface DatabaseServer {
   caughtUp(): Promise<void>;
   /** Reads a whole table and its key into the pool. */
   bringIn(table: string): Promise<void>;
+  /** Reads what another server's pool holds of some tables; false where single blocks cannot be asked for. */
+  bringInAsAt(pool: PoolMap): Promise<boolean>;
   /** Reads a table's files into the page cache, past the disk's limit; nothing where the server does not use that cache. */
   fillPageCache(table: string): Promise<void>;
   /** Blocks of a table and its key that were not found in the pool; may come up to ten seconds late. */

@@ -97,6 +97,10 @@ class InnodbReplica implements DatabaseServer {
   }
 
   /** Nothing: data files are read past it. */
+  async bringInAsAt(): Promise<boolean> {
+    return false;
+  }
+
   async fillPageCache(): Promise<void> {}
 
   async misses(table: string): Promise<number> {

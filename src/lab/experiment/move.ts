@@ -114,15 +114,18 @@ export async function untilAllIsFound(server: DatabaseServer, table: string, lim
 }
 
 /**
- * Lets the mover read at the target, as fast as it can, until all that it reads is in the pool there. The
- * page cache is filled first, for on a slow disk that would take minutes.
+ * Lets the mover read at the target, as fast as it can, once that has what its pool at the source holds; where
+ * blocks cannot be brought in, until all that it reads is found there. The page cache is filled first, for on a
+ * slow disk that would take minutes.
  */
 async function warmByLoad(site: Site): Promise<void> {
-  await site.target.fillPageCache(tableOf(vms.mover));
+  const table = tableOf(vms.mover);
+  await site.target.fillPageCache(table);
+  const filled = await site.target.bringInAsAt(await site.source.map([table]));
   site.mover.pace(undefined);
   await go(site, replicas.target);
   await systemClock.sleep(2_000);
-  await untilAllIsFound(site.target, tableOf(vms.mover), 30_000);
+  if (!filled) await untilAllIsFound(site.target, table, 30_000);
 }
 
 /** The mover reads at the source again, at its rate there. */

@@ -106,6 +106,16 @@ class PostgresReplica implements DatabaseServer {
     );
   }
 
+  async bringInAsAt(pool: PoolMap): Promise<boolean> {
+    for (const { name, heats } of pool) {
+      await this.#server.query(
+        "SELECT count(pg_prewarm($1::regclass, 'buffer', 'main', b, b)) FROM unnest($2::int8[]) AS b",
+        [name, [...heats.keys()]],
+      );
+    }
+    return true;
+  }
+
   async fillPageCache(table: string): Promise<void> {
     const rows = await this.#server.query<{ path: string }>(
       'SELECT pg_relation_filepath(c) AS path FROM unnest(ARRAY[$1, $2]::regclass[]) AS c',
