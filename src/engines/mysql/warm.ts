@@ -127,27 +127,30 @@ export class Warmer {
   }
 
   /**
-   * Carries a step out, from its first block to its last. A table that was dropped or altered since it was
-   * matched, or a stretch that took longer than statements may, gives 0 blocks and no error.
+   * Carries a step out, a statement for each stretch. A table that was dropped or altered since it was matched, or
+   * a stretch that took longer than statements may, gives the blocks before it and no error.
    */
   async warm(step: WarmStep, signal?: AbortSignal): Promise<WarmResult> {
     const startedMs = performance.now();
     const tree = this.#trees.get(relationKey(step.relation));
-    const from = step.wanted[0] ?? 0;
-    const to = step.wanted.at(-1) ?? 0;
-    if (tree === undefined || step.tier === 'os' || to <= from) return { blocks: 0, ms: 0 };
+    if (tree === undefined || step.tier === 'os') return { blocks: 0, ms: 0 };
+    const runs = step.readThrough.length > 0 ? step.readThrough : step.wanted;
+    let doneTo = 0;
     const release = this.#admission.hold();
     try {
-      await this.#read(tree, { from, to, size: step.relation.sizeBlocks, signal });
+      for (let at = 0; at + 1 < runs.length; at += 2) {
+        const [from, to] = [runs[at]!, runs[at + 1]!];
+        await this.#read(tree, { from, to, size: step.relation.sizeBlocks, signal });
+        tree.held = union(tree.held, singleRange(from, to - from, 1));
+        doneTo = to;
+      }
     } catch (error) {
       const cause = error instanceof ForewarmError ? error.cause : undefined;
       if (signal?.aborted || !(isOutOfReach(cause) || isTimedOut(cause))) throw error;
-      return { blocks: 0, ms: performance.now() - startedMs };
     } finally {
       release();
     }
-    tree.held = union(tree.held, singleRange(from, to - from, 1));
-    return { blocks: lengthOf(step.wanted), ms: performance.now() - startedMs };
+    return { blocks: lengthUpTo(step.wanted, doneTo), ms: performance.now() - startedMs };
   }
 
   async #read(
@@ -214,8 +217,11 @@ function touching({ overflow, longColumns }: StoredIndex): string {
   return longColumns.map((column) => `COUNT(LENGTH(${quoteIdentifier(column)}))`).join(', ');
 }
 
-function lengthOf(spans: Spans): number {
+/** Blocks of spans in order that lie before one. */
+function lengthUpTo(spans: Spans, block: number): number {
   let blocks = 0;
-  for (let at = 0; at + 1 < spans.length; at += 2) blocks += spans[at + 1]! - spans[at]!;
+  for (let at = 0; at + 1 < spans.length && spans[at + 1]! <= block; at += 2) {
+    blocks += spans[at + 1]! - spans[at]!;
+  }
   return blocks;
 }
