@@ -236,14 +236,13 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
   it('reads the stretches of a step, and not what lies between them', { retry: 0 }, async () => {
     const [match] = await matchesOf(target, ['plain']);
     const relation = localOf(match!);
-    const { sizeBlocks } = relation;
     // What the server reads ahead counts as well.
     const before = await statusOf('db2', 'Innodb_pages_read');
-    const wanted = [0, 10, sizeBlocks - 10, sizeBlocks];
+    const wanted = [0, 10, relation.sizeBlocks - 10, relation.sizeBlocks];
     expect(await target.warm({ relation, tier: 'pool', readThrough: [], wanted })).toMatchObject({
       blocks: 20,
     });
-    expect((await statusOf('db2', 'Innodb_pages_read')) - before).toBeLessThan(sizeBlocks / 2);
+    expect((await statusOf('db2', 'Innodb_pages_read')) - before).toBeLessThan(relation.sizeBlocks / 2);
   });
 
   it.each(trees.map((tree) => [tree.join('.'), tree] as const))(
