@@ -14,6 +14,7 @@ const walkBurstMs = 2_000;
 interface Kept {
   readonly workSet: WorkSet;
   readonly takenMs: number;
+  readonly costMs: number;
 }
 
 /** The work sets of this replica as a source: each costs a walk of the whole pool, so they are shared and kept. */
@@ -43,7 +44,9 @@ export class WorkSets {
     const kept = this.#kept.get(vm);
     if (kept !== undefined) {
       const ageMs = systemClock.monotonicMs() - kept.takenMs;
-      if (ageMs < maxAgeMs || this.#walkTime.isSpent) return kept.workSet;
+      // Walks for other VMs must not make this one's old for ever.
+      const mayWait = this.#walkTime.isSpent && ageMs < kept.costMs / walkShare;
+      if (ageMs < maxAgeMs || mayWait) return kept.workSet;
     }
     const running = this.#underWay.get(vm);
     if (running !== undefined) return await running;
@@ -64,8 +67,10 @@ export class WorkSets {
     }
     if (this.#profiles.get(vm) === null) await this.#profiles.collect();
     const relations = this.#profiles.get(vm)?.relations ?? [];
+    const startMs = systemClock.monotonicMs();
     const workSet = await this.#walkTime.run(() => this.#engine.workSet(vm, relations));
-    this.#kept.set(vm, { workSet, takenMs: systemClock.monotonicMs() });
+    const takenMs = systemClock.monotonicMs();
+    this.#kept.set(vm, { workSet, takenMs, costMs: takenMs - startMs });
     return workSet;
   }
 }
