@@ -3,13 +3,13 @@ import type { Logger } from '../lib/logger.ts';
 import { wireVersion } from '../messages/names.ts';
 import { type CostModel, createCostModel, type DeviceCost } from '../planning/cost-model.ts';
 import {
+  boundStep,
   cuttingCost,
   endLearning,
   learnStep,
   startLearning,
-  stepDivisor,
 } from '../planning/device-learning.ts';
-import type { ReadStep } from '../planning/extents.ts';
+import type { ReadStep, StepLimits } from '../planning/extents.ts';
 
 /** What this target's disk costs: learned from every read, and kept over restarts. */
 export class Device {
@@ -28,9 +28,9 @@ export class Device {
     return this.#learning.model;
   }
 
-  /** How much smaller than usual the next step is to be. */
-  get stepDivisor(): number {
-    return stepDivisor(this.#learning);
+  /** The bounds of the next step: less than what is allowed while little is known of the device. */
+  bound(allowed: StepLimits): StepLimits {
+    return boundStep(this.#learning, allowed);
   }
 
   /** The cost by which the next step is to be cut. */

@@ -57,11 +57,14 @@ export async function readPlan(
   let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
+  const allowed = {
+    ...{ wantedBlocks: stepBlocks, readBlocks: 4 * stepBlocks },
+    ...{ spans: maxSpans, places: maxSpans, predictedMs: maxStepMs },
+  };
   const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): ReadStep<LocalRelation> | null => {
     const model = context.device.cuttingCost;
-    const wantedBlocks = Math.max(1, Math.floor(stepBlocks / context.device.stepDivisor));
-    const limits = { wantedBlocks, readBlocks: 4 * wantedBlocks, spans: maxSpans, predictedMs: maxStepMs };
+    const limits = context.device.bound(allowed);
     const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;
@@ -69,6 +72,8 @@ export async function readPlan(
     return next.step;
   };
   const work = async () => {
+    // The first statement of a connection waits for more than the device.
+    let learns = false;
     try {
       while (!stop.aborted && !context.place.outdated) {
         const endTurn = await context.place.turn();
@@ -77,7 +82,8 @@ export async function readPlan(
           endTurn();
           return;
         }
-        await readStep(step, endTurn, context, { stop, remainingBytes });
+        await readStep(step, endTurn, context, { stop, remainingBytes, learns });
+        learns = true;
       }
     } catch (error) {
       failed.abort();
@@ -94,7 +100,7 @@ async function readStep(
   step: ReadStep<LocalRelation>,
   endTurn: () => number,
   context: ReadContext,
-  rest: { readonly stop: AbortSignal; readonly remainingBytes: number },
+  rest: { readonly stop: AbortSignal; readonly remainingBytes: number; readonly learns: boolean },
 ): Promise<void> {
   const { engine, device, watch } = context;
   let blocks: number;
@@ -110,7 +116,7 @@ async function readStep(
   } finally {
     diskMs = endTurn();
   }
-  if (blocks > 0) device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
+  if (blocks > 0 && rest.learns) device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
   if (step.tier === 'pool') context.place.spend(blocks);
   // Not awaited: the decision uses the newest look there is, at most about half a second old.
   void watch.look();

@@ -127,12 +127,13 @@ async function rounds(
   }
 }
 
-/** While the source walks its pool, the target looks at what the VM's profile names; where that fails, it looks later. */
+/** While the source walks its pool, the target makes ready for what the VM's profile names; where that fails, it does so later. */
 async function foresee({ parts, record }: MigrationRun, source: string): Promise<void> {
   try {
     const profile = await parts.broker.profiles.get(pairKey(source, record.vm));
-    if (profile !== null) await parts.engine.foresee(profile.value.relations);
+    const { connections } = parts.config.warm;
+    if (profile !== null) await parts.engine.foresee(profile.value.relations, connections);
   } catch (error) {
-    parts.logger.debug({ error: (error as Error).message }, 'nothing was looked up ahead');
+    parts.logger.debug({ error: (error as Error).message }, 'nothing was made ready ahead');
   }
 }

@@ -32,8 +32,9 @@ export function benchSettings(options: PostgresBenchOptions): PostgresBench['set
     ...{ engine: 'postgres', device, seed, clientCount: 8, neighbourTableMb: 48, agentLogLevel: 'debug' },
     // As installed, for what watching costs.
     agentSettings: { observe: { interval: '1s', collect: '10s' } },
-    // Held back before the switch: the source shares its processors with the target here. Free after it.
-    pace: { before: 2_000 },
+    // Held back before the switch, for the source, the application and the target, on hosts of their own
+    // elsewhere, share their processors here. Free after it.
+    pace: { before: 400 },
     ...(quick
       ? { poolMb: 256, tableMb: 320, fillMs: 7_000, repetitions: 1 }
       : { poolMb: 512, tableMb: benchTableMb, fillMs: 15_000, repetitions }),

@@ -167,10 +167,10 @@ export interface Engine {
   /** Where each of a work set's relations stands here. */
   match(workSet: WorkSet): Promise<readonly RelationMatch[]>;
   /**
-   * Tells that a work set of these relations is to be matched soon, so that what the next `poolState` takes may be
-   * begun at once. Resolves without waiting for that.
+   * Tells that a work set of these relations is to be matched and read soon on so many connections, so that what
+   * the next `poolState` takes may be begun, and the connections be made ready, at once. Resolves without waiting.
    */
-  foresee(relations: readonly ProfileRelation[]): Promise<void>;
+  foresee(relations: readonly ProfileRelation[], connections: number): Promise<void>;
   /** The pool, and what it holds of these relations; walks the whole pool. */
   poolState(relations: readonly LocalRelation[]): Promise<PoolState>;
   warm(step: WarmStep, signal?: AbortSignal): Promise<WarmResult>;

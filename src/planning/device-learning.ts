@@ -1,6 +1,6 @@
 import { learn } from './cost-learning.ts';
 import type { CostModel, DeviceCost, ReadSample } from './cost-model.ts';
-import type { ReadStep } from './extents.ts';
+import type { ReadStep, StepLimits } from './extents.ts';
 import { secondPassByteMs } from './gaps.ts';
 
 /**
@@ -19,8 +19,11 @@ export interface DeviceLearning {
 const windowMs = 250;
 /** A model that was learned from so many samples earlier need not be tried out at the start. */
 const trustedWeight = 6;
-/** How much dearer a place gone to is taken to be in the first windows. */
-const firstFactors: readonly number[] = [1, 8];
+/** One of the first steps: of the blocks that are allowed this part, and so many places of the disk. */
+const firstPart = 0.25;
+const firstPlaces = 16;
+/** How much dearer a place gone to is taken to be in the first windows: a cut too wide costs any device little. */
+const firstFactors: readonly number[] = [8, 3];
 /**
  * The same in every eighth window after them. Of what does not hold reads up only an upper bound is known,
  * so the cut goes there: to wide gaps where places hold it up, to narrow ones where bytes do.
@@ -34,11 +37,20 @@ export function startLearning(model: CostModel): DeviceLearning {
   return { model, pending: nothing, windows: 0 };
 }
 
-/** How much smaller steps are to be, from 16 down to 1, while little is known: a wrong guess of a large one takes seconds. */
-export function stepDivisor({ model, windows }: DeviceLearning): number {
-  if (model.prior.weight >= trustedWeight) return 1;
-  const learned = Math.max(0, windows - firstFactors.length + 1);
-  return Math.max(1, 16 / 2 ** learned);
+/**
+ * Less than what is allowed to a step while little is known: a wrong guess of a large one takes seconds. Not
+ * smaller still, for what a statement costs by itself would be taken for the disk's.
+ */
+export function boundStep({ model, windows }: DeviceLearning, allowed: StepLimits): StepLimits {
+  if (model.prior.weight >= trustedWeight) return allowed;
+  const growth = 2 ** Math.max(0, windows - firstFactors.length + 1);
+  const part = (blocks: number) => Math.max(1, Math.floor(blocks * Math.min(1, firstPart * growth)));
+  return {
+    ...allowed,
+    wantedBlocks: part(allowed.wantedBlocks),
+    readBlocks: part(allowed.readBlocks),
+    places: Math.min(allowed.places, firstPlaces * growth),
+  };
 }
 
 /** The cost by which the next step is cut: the believed one, or a variation of it. */

@@ -28,6 +28,8 @@ export interface StepLimits {
   /** Wanted and bridged together. */
   readonly readBlocks: number;
   readonly spans: number;
+  /** Places of the disk that are gone to. */
+  readonly places: number;
   /** By the current model; a step has at least one span even so. */
   readonly predictedMs: number;
 }
@@ -37,6 +39,7 @@ export const defaultStepLimits: StepLimits = {
   wantedBlocks: 512,
   readBlocks: 2048,
   spans: 256,
+  places: 256,
   predictedMs: 500,
 };
 
@@ -100,7 +103,7 @@ export function nextStep<R>(
     if (wanted.length > 0) {
       const full = !adjacent && wanted.length >= 2 * limits.spans;
       const long = estimateMs(model, places, blocks * blockBytes) > limits.predictedMs;
-      if (full || long || blocks > limits.readBlocks) break;
+      if (full || long || places > limits.places || blocks > limits.readBlocks) break;
     }
     if (adjacent) wanted[wanted.length - 1] = start + take;
     else wanted.push(start, start + take);

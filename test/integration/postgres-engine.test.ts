@@ -142,15 +142,15 @@ describe('from a source to a target', () => {
       return Number(row?.calls ?? 0);
     };
     const before = await walks();
-    await db2.foresee([profiled('big')]);
+    await db2.foresee([profiled('big')], 2);
     const foreseen = await db2.poolState([big]);
     expect(await walks()).toBe(before + 1);
     expect((await db2.poolState([big])).resident).toEqual(foreseen.resident);
     expect(await walks()).toBe(before + 2);
-    await db2.foresee([profiled('big')]);
+    await db2.foresee([profiled('big')], 2);
     expect((await db2.poolState([big, other])).resident.size).toBe(2);
     expect(await walks()).toBe(before + 4);
-    await db2.foresee([profiled('no such table')]);
+    await db2.foresee([profiled('no such table')], 2);
     expect((await db2.poolState([big])).resident).toEqual(foreseen.resident);
   });
 

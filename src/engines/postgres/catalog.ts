@@ -1,4 +1,5 @@
 import type { Fork, RelationRef } from '../../planning/work-set.ts';
+import type { LocalRelation } from '../engine.ts';
 import type { PostgresConnections } from './connections.ts';
 import { sqlStatement } from './sql.ts';
 
@@ -84,4 +85,17 @@ function toRelation(row: Row, blockBytes: number): CatalogRelation {
     forkBlocks:
       row.fork_bytes === null ? undefined : { main: main ?? 0, fsm: fsm ?? 0, vm: vm ?? 0, init: 0 },
   };
+}
+
+/** Main forks that lie on the disk, by what they were asked for. */
+export function locate(
+  wanted: readonly NamedRelation[],
+  found: readonly CatalogRelation[],
+): readonly LocalRelation[] {
+  return found.flatMap(({ index, oid, filenode, storage, forkBlocks }) => {
+    const { parent, ...ref } = wanted[index]!;
+    if (storage === undefined) return [];
+    const named = parent === undefined ? ref : { ...ref, parent };
+    return [{ ...named, oid, filenode, fork: 'main' as const, sizeBlocks: forkBlocks?.main ?? 0 }];
+  });
 }

@@ -1,5 +1,6 @@
 import type { Engine, EngineOptions } from '../engine.ts';
 import { remembered } from '../remembered.ts';
+import { locate, lookUpRelations } from './catalog.ts';
 import { check } from './check.ts';
 import { createPostgresConnections } from './connections.ts';
 import { HealthReader } from './health.ts';
@@ -26,7 +27,12 @@ export function createPostgresEngine(options: EngineOptions): Engine {
     workSet: async (vm, relations, signal) =>
       readWorkSet(connections, await identity.get(), { vm, relations, signal }),
     match: async (workSet) => matchWorkSet(connections, await identity.get(), workSet),
-    foresee: async (relations) => pool.foresee(await identity.get(), relations),
+    foresee: async (relations, count) => {
+      const known = await identity.get();
+      const found = await lookUpRelations(connections, relations, known);
+      pool.foresee(known, found);
+      void warmer.prepare(known, locate(relations, found), count);
+    },
     poolState: async (relations) => pool.read(await identity.get(), relations),
     warm: async (step, signal) => warmer.warm(await identity.get(), step, signal),
     raiseHeat: async (relation, spans, signal) =>

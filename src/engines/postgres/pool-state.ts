@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
-import { lookUpRelations, type NamedRelation } from './catalog.ts';
+import type { CatalogRelation } from './catalog.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
 import { type PoolWalk, poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
@@ -29,15 +29,10 @@ export class PoolStates {
   }
 
   /** Begins the walk that the next `read` needs, if that is of these relations or fewer. */
-  foresee(identity: PostgresIdentity, wanted: readonly NamedRelation[]): void {
-    const walk = async () => {
-      const { blockBytes } = identity;
-      const found = await lookUpRelations(this.#connections, wanted, { blockBytes });
-      const stored = found.flatMap(({ storage, filenode }) => (storage === undefined ? [] : [filenode]));
-      return await this.#walk(identity, [...new Set(stored)]);
-    };
+  foresee(identity: PostgresIdentity, relations: readonly CatalogRelation[]): void {
+    const stored = relations.flatMap(({ storage, filenode }) => (storage === undefined ? [] : [filenode]));
     // Whoever needs it walks then, and is told what stands in the way.
-    this.#ahead = walk().catch(() => undefined);
+    this.#ahead = this.#walk(identity, [...new Set(stored)]).catch(() => undefined);
   }
 
   /** The pool, and what it holds of these relations. */

@@ -22,6 +22,28 @@ export class Warmer {
   }
 
   /**
+   * Opens that many connections to each database of these relations and has them load what a step needs: from a
+   * cold catalog that takes some fifty reads, and would count as the first step's own. Reads the first block of one
+   * relation into the OS cache. What fails is met again by the first step.
+   */
+  async prepare(
+    identity: PostgresIdentity,
+    relations: readonly LocalRelation[],
+    count: number,
+  ): Promise<void> {
+    const able = relations.filter((relation) => canPrewarm(identity, relation));
+    const first = new Map(able.toReversed().map((relation) => [relation.database, relation]));
+    const prepared = [...first].flatMap(([database, relation]) => {
+      const { readsThrough } = identity.privileges.get(database)!;
+      const readings = { through: readsThrough ? [0, 1] : [], calls: ascending([0, 1], 'read', 0) };
+      return Array.from({ length: count }, () =>
+        this.#read(identity, relation, { readings, signal: undefined }),
+      );
+    });
+    await Promise.allSettled(prepared);
+  }
+
+  /**
    * Carries a step out. A relation that was dropped, truncated, rewritten or locked exclusively since it was
    * matched gives fewer blocks, or 0, and no error.
    */

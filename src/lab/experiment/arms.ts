@@ -71,7 +71,7 @@ export async function warmAhead(
     },
     {
       timeoutMs: deadlineMs,
-      everyMs: 10,
+      everyMs: 50,
       hint: () => site.agents.target.log().trim().split('\n').slice(-5).join('\n'),
     },
   );

@@ -93,12 +93,12 @@ const settledBlocks = 8;
 
 /**
  * As fast as it can, for `fillMs` at least and on to the moment at which it finds everything in the pool,
- * for twice as long at most: what the source has never read cannot be warmed.
+ * for four times as long at most: what the source has never read cannot be warmed.
  */
 export async function fillSource(site: Site, fillMs: number): Promise<void> {
   site.mover.pace(undefined);
   await systemClock.sleep(fillMs);
-  await untilAllIsFound(site.source, tableOf(vms.mover), fillMs);
+  await untilAllIsFound(site.source, tableOf(vms.mover), 3 * fillMs);
 }
 
 /** Resolves when all that is read of a table is found in that server's pool, or after `limitMs`. */

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { rangesOf } from '../../../src/planning/block-ranges.ts';
 import { createCostModel } from '../../../src/planning/cost-model.ts';
 import {
+  boundStep,
   cuttingCost,
   type DeviceLearning,
   endLearning,
   learnStep,
   startLearning,
-  stepDivisor,
 } from '../../../src/planning/device-learning.ts';
 import { nextStep, startCursor } from '../../../src/planning/extents.ts';
 import { cheapestGap, countGaps, gapChooser } from '../../../src/planning/gaps.ts';
@@ -18,13 +18,15 @@ const blockBytes = 8192;
 const ranges = rangesOf(Array.from({ length: 6_000 }, (_, i) => [i * 23, 15, 3] as const));
 const segments = [{ relation: 'r', tier: 'pool' as const, rank: 0, ranges }];
 
+const allowed = { wantedBlocks: 1024, readBlocks: 4096, spans: 2048, places: 2048, predictedMs: 1000 };
+
 /** Reads it all from a device that lets reads through in slices of 100 ms. */
 function readFrom(device: { operationMs: number; byteMs: number }, learning: DeviceLearning) {
   let now = learning;
   let cursor = startCursor;
   let owedMs = 0;
   for (;;) {
-    const limits = { wantedBlocks: 1024, readBlocks: 4096, spans: 2048, predictedMs: 1000 };
+    const limits = boundStep(now, allowed);
     const model = cuttingCost(now);
     const gapBlocks = gapChooser(segments, blockBytes)(model);
     const next = nextStep(segments, cursor, { model, gapBlocks, blockBytes, limits });
@@ -52,7 +54,7 @@ describe('learning a device in windows', () => {
 
   it('varies the cut until it knows the device', () => {
     const unknown = startLearning(createCostModel());
-    expect([0, 1, 2, 3, 6].map((windows) => factor({ ...unknown, windows }))).toEqual([1, 8, 1, 1, 1]);
+    expect([0, 1, 2, 3, 6].map((windows) => factor({ ...unknown, windows }))).toEqual([8, 3, 1, 1, 1]);
     const known = startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 }));
     expect([0, 1, 2, 3, 6].map((windows) => factor({ ...known, windows }))).toEqual([1, 1, 1, 1, 1]);
   });
@@ -70,9 +72,12 @@ describe('learning a device in windows', () => {
 
   it('has small steps cut until it knows the device', () => {
     const unknown = startLearning(createCostModel());
-    const divisors = [0, 1, 2, 3, 4, 5, 6].map((windows) => stepDivisor({ ...unknown, windows }));
-    expect(divisors).toEqual([16, 16, 8, 4, 2, 1, 1]);
-    expect(stepDivisor(startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 })))).toBe(1);
+    const bounds = [0, 1, 2, 3, 9].map((windows) => boundStep({ ...unknown, windows }, allowed));
+    expect(bounds.map(({ wantedBlocks }) => wantedBlocks)).toEqual([256, 256, 512, 1024, 1024]);
+    expect(bounds.map(({ readBlocks }) => readBlocks)).toEqual([1024, 1024, 2048, 4096, 4096]);
+    expect(bounds.map(({ places }) => places)).toEqual([16, 16, 32, 64, 2048]);
+    const known = startLearning(createCostModel({ operationMs: 1, byteMs: 1e-5, weight: 12 }));
+    expect(boundStep(known, allowed)).toEqual(allowed);
   });
 
   it('keeps what is pending until a window is full', () => {

@@ -48,6 +48,7 @@ const limits = fc.record({
   wantedBlocks: fc.integer({ min: 1, max: 40 }),
   readBlocks: fc.integer({ min: 1, max: 60 }),
   spans: fc.integer({ min: 1, max: 6 }),
+  places: fc.integer({ min: 1, max: 6 }),
   predictedMs: fc.double({ min: 0, max: 20, noNaN: true }),
 });
 const segments = fc
@@ -70,13 +71,14 @@ describe('the steps of any plan, by any model and limits', () => {
     );
   });
 
-  it('keep to the limits of wanted blocks, of spans and of blocks read', () => {
+  it('keep to the limits of wanted blocks, of spans, of places and of blocks read', () => {
     fc.assert(
       fc.property(segments, model, limits, (given, cost, bounds) => {
         for (const step of stepsOf(given, cost, bounds)) {
           expect(step.wantedBlocks).toBe(blocksOf(step.wanted).length);
           expect(step.wantedBlocks).toBeLessThanOrEqual(bounds.wantedBlocks);
           expect(step.wanted.length / 2).toBeLessThanOrEqual(bounds.spans);
+          expect(step.operations).toBeLessThanOrEqual(bounds.places);
           const single = step.wanted.length === 2 && step.bridgedBlocks === 0;
           if (!single) expect(step.wantedBlocks + step.bridgedBlocks).toBeLessThanOrEqual(bounds.readBlocks);
         }
