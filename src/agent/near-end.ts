@@ -1,6 +1,7 @@
 import type { Progress } from '../messages/event.ts';
 import type { SourceAnswer } from './ask-source.ts';
 import type { MigrationRun } from './migration-run.ts';
+import type { ReadingFigures } from './reading-figures.ts';
 import { settleReady } from './ready.ts';
 import { asRecorded } from './record-figures.ts';
 import { look, type RoundContext } from './warming-round.ts';
@@ -15,6 +16,7 @@ const nearMs = 1_000;
 export class NearEnd {
   readonly #run: MigrationRun;
   readonly #context: RoundContext;
+  readonly #figures: ReadingFigures;
   readonly #askAnew: () => Promise<SourceAnswer>;
   readonly #stop: AbortSignal;
   #done = 0;
@@ -27,12 +29,14 @@ export class NearEnd {
     run: MigrationRun,
     options: {
       readonly context: RoundContext;
+      readonly figures: ReadingFigures;
       readonly askAnew: () => Promise<SourceAnswer>;
       readonly stop: AbortSignal;
     },
   ) {
     this.#run = run;
     this.#context = options.context;
+    this.#figures = options.figures;
     this.#askAnew = options.askAnew;
     this.#stop = options.stop;
   }
@@ -69,7 +73,7 @@ export class NearEnd {
     try {
       const { residency, unbounded } = await look(workSet, this.#context);
       if (residency < this.#run.parts.config.warm.goal || this.#stop.aborted) return;
-      this.#run.update({ residency: asRecorded(residency) });
+      this.#run.update({ residency: asRecorded(residency), warmed: this.#figures.warmed });
       await settleReady(this.#run, { residency, plan: unbounded }, this.#stop);
     } catch (error) {
       this.#run.logger.debug({ error: (error as Error).message }, 'not measured while the last was read');

@@ -1,4 +1,3 @@
-import { systemClock } from '../lib/clock.ts';
 import { emptyRanges, union } from '../planning/block-ranges.ts';
 import { estimateMs } from '../planning/cost-model.ts';
 import { withHeat } from '../planning/range-cuts.ts';
@@ -30,7 +29,6 @@ export async function readRound(
   const { situation, context, figures, place, nearEnd } = round;
   figures.startRound(situation, blockBytes);
   metrics.round(run.record.vm);
-  const startedMs = systemClock.monotonicMs();
   const endWarming = watch.warming();
   const markArrival = () => place.arrive();
   run.arrived.addEventListener('abort', markArrival, { once: true });
@@ -63,8 +61,7 @@ export async function readRound(
   } finally {
     endWarming();
     run.arrived.removeEventListener('abort', markArrival);
-    const ms = Math.round(systemClock.monotonicMs() - startedMs);
-    figures.endRound(ms);
+    const ms = figures.endRound();
     const { blocks, bytesRead, rounds } = figures.warmed;
     // In the hold there is one every few seconds.
     const level = run.record.readyAt === undefined ? 'info' : 'debug';

@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import type { Progress } from '../messages/event.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { StepReport } from './read-plan.ts';
@@ -10,6 +11,8 @@ const progressEveryMs = 250;
 /** Adds up what a migration read, over all its rounds and over a restart of the agent. */
 export class ReadingFigures {
   #warmed: Warmed;
+  /** Monotonic begin of the round that is under way. */
+  #roundMs: number | undefined;
   #reportedMs = 0;
   #done = 0;
   #total = 0;
@@ -19,8 +22,13 @@ export class ReadingFigures {
     this.#warmed = earlier ?? { blocks: 0, bytesRead: 0, ms: 0, rounds: 0 };
   }
 
+  /** With the round that is under way. */
   get warmed(): Warmed {
-    return this.#warmed;
+    return { ...this.#warmed, ms: this.#warmed.ms + this.#roundTookMs };
+  }
+
+  get #roundTookMs(): number {
+    return this.#roundMs === undefined ? 0 : Math.round(systemClock.monotonicMs() - this.#roundMs);
   }
 
   get progress(): Progress {
@@ -37,10 +45,15 @@ export class ReadingFigures {
     this.#done = plan.residentBlocks;
     this.#total = plan.residentBlocks + segments.reduce((sum, segment) => sum + segment.blocks, 0);
     this.#warmed = { ...this.#warmed, rounds: this.#warmed.rounds + 1 };
+    this.#roundMs = systemClock.monotonicMs();
   }
 
-  endRound(ms: number): void {
-    this.#warmed = { ...this.#warmed, ms: this.#warmed.ms + ms };
+  /** Returns how long the round took, in ms. */
+  endRound(): number {
+    const ms = this.#roundTookMs;
+    this.#warmed = this.warmed;
+    this.#roundMs = undefined;
+    return ms;
   }
 
   /** True when it is time to tell the progress. */

@@ -7,14 +7,11 @@ import { findSource } from './find-source.ts';
 import { followSource } from './follow-source.ts';
 import { carryDuring, HeatCarry } from './heat-carry.ts';
 import type { MigrationRun } from './migration-run.ts';
-import { NearEnd } from './near-end.ts';
-import { readRound } from './read-round.ts';
 import { ReadingFigures } from './reading-figures.ts';
-import { settleReady } from './ready.ts';
-import { recordRound } from './record-figures.ts';
+import { takeRound } from './take-round.ts';
 import type { Place } from './target-share.ts';
 import { untilReachable } from './until-reachable.ts';
-import { assess, type RoundContext } from './warming-round.ts';
+import type { RoundContext } from './warming-round.ts';
 
 /** Longest wait for the source's agent: its walk of a large pool takes a while. */
 const sourceTimeoutMs = 10_000;
@@ -74,45 +71,20 @@ async function rounds(
   const askAnew = () => followSource(() => ask(false), answer, { run, stop });
   let pauseMs: number | null = null;
   for (let eager = eagerRounds; ; ) {
-    const startedMs = systemClock.monotonicMs();
-    const situation = await untilReachable(() => assess(answer.workSet, context), run, stop);
-    const costMs = systemClock.monotonicMs() - startedMs;
-    run.apply('warm');
-    recordRound(run, answer, situation);
-    const left = situation.segments.length > 0;
-    const { provisional } = situation.budget;
-    const settled = !provisional && (!left || eager === 0);
-    const enough = settled || situation.residency >= config.warm.goal;
-    if (enough && run.record.readyAt === undefined) await settleReady(run, situation, stop);
-    if (stop.aborted) return null;
-    const ready = run.record.readyAt !== undefined;
-    const nearEnd = new NearEnd(run, { context, askAnew, stop });
-    // Beyond the goal is what few reads want: once the VM is here, that would be in the way of its own.
-    const needed = situation.residency < config.warm.goal;
-    const end = needed ? stop : AbortSignal.any([stop, run.arrived]);
-    let complete = true;
-    if (left) {
-      const round = { situation, context, figures, place, nearEnd };
-      complete = await untilReachable(() => readRound(run, answer, round, end), run, stop);
-    }
-    const anew = await nearEnd.settled();
-    if (stop.aborted) return null;
-    const cutShort = !complete && end.aborted;
-    if (provisional) {
-      await systemClock.sleep(provisionalPauseMs, stop);
-      continue;
-    }
-    // The pool is shared anew: what was not read yet is planned again, also after an arrival.
-    if (!complete && !cutShort) continue;
-    if (!ready && left && !cutShort && eager > 0) {
+    const parts = { context, figures, place, askAnew, last: eager === 0 };
+    const round = await takeRound(run, answer, parts, stop);
+    if (round === null) return null;
+    if (round.next === 'provisional') await systemClock.sleep(provisionalPauseMs, stop);
+    if (round.next === 'again') {
       eager -= 1;
-      answer = anew ?? answer;
-      continue;
+      answer = round.anew ?? answer;
     }
-    const carry = new HeatCarry(cutShort ? { ...situation, segments: [] } : situation, engine);
+    if (round.next !== 'hold') continue;
+    const carry = new HeatCarry(round.end, engine);
     if (!run.arrived.aborted) {
+      const { costMs: roundCostMs, residency } = round;
       pauseMs = holdPauseMs(
-        { roundCostMs: costMs, changedFraction: 1 - situation.residency, lastPauseMs: pauseMs },
+        { roundCostMs, changedFraction: 1 - residency, lastPauseMs: pauseMs },
         { ...defaultHoldPauseOptions, shortestMs: config.hold.intervalMs },
       );
       const pause = systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
@@ -123,7 +95,7 @@ async function rounds(
     if (run.arrived.aborted) return carry;
     answer = await askAnew();
     if (stop.aborted) return null;
-    if (run.arrived.aborted && !needed) return carry;
+    if (run.arrived.aborted && !round.needed) return carry;
   }
 }
 

@@ -45,8 +45,8 @@ export function benchSettings(options: MysqlBenchOptions): MysqlBench['settings'
     others: hotVms.map(({ vm }) => ({ vm, tableMb: otherMb })),
     // All of both tables is used: what is young there is hot.
     ...{ hotShare: 1, residentHotShare: 1 },
-    // Held back before the switch: the source shares its processors with the target here. Free after it.
-    pace: { before: 1_000 },
+    // Held back before the switch, for source, application and target share their processors here. Free after it.
+    pace: { before: 300 },
     fillMs: quick ? 4_000 : 8_000,
     repetitions: quick ? 1 : repetitions,
   };

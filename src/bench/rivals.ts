@@ -74,7 +74,7 @@ export function rivalsSettings(options: SuiteOptions): RivalsSettings {
   return {
     ...{ engine: 'postgres', device, seed, clientCount: 8, repetitions, agentLogLevel: 'debug' },
     // Wanted, not as fast as it goes: what is not done of it is what the application lacks.
-    pace: { before: 2_000, after: 5_000 },
+    pace: { before: 400, after: 5_000 },
     ...(quick
       ? {
           ...{

@@ -43,6 +43,9 @@ export const defaultStepLimits: StepLimits = {
   predictedMs: 500,
 };
 
+/** A step of so many of its blocks ends where a new place begins: to end within a run goes to its place twice. */
+const nearlyFull = 0.75;
+
 /** One piece of reading of one relation, cut by what is known of the device at this moment. */
 export interface ReadStep<R> {
   readonly relation: R;
@@ -97,6 +100,7 @@ export function nextStep<R>(
     const gap = start - end;
     const adjacent = gap === 0;
     const bridged = gap <= gapBlocks ? gap : 0;
+    if (!adjacent && bridged === 0 && wantedBlocks >= nearlyFull * limits.wantedBlocks) break;
     const take = Math.min(lengths[range]! - offset, limits.wantedBlocks - wantedBlocks);
     const places = operations + (adjacent || bridged > 0 ? 0 : 1);
     const blocks = readBlocks + bridged + take;

@@ -86,6 +86,22 @@ describe('the steps of any plan, by any model and limits', () => {
     );
   });
 
+  it('end where a new place begins once they are nearly full, rather than within the run behind it', () => {
+    const ranges = rangesOf([
+      [0, 400, 3],
+      [1_000, 200, 3],
+      [1_210, 300, 3],
+    ]);
+    const bounds = { ...defaultStepLimits, wantedBlocks: 512 };
+    const cost = { operationMs: 5, byteMs: 1e-5, rule: 'max' as const, gapBlocks: 16 };
+    const steps = stepsOf([{ relation: 't', tier: 'pool', ranges }], cost, bounds);
+    expect(steps.map((step) => step.wanted)).toEqual([
+      [0, 400],
+      [1_000, 1_200, 1_210, 1_510],
+    ]);
+    expect(steps.map((step) => step.operations)).toEqual([1, 1]);
+  });
+
   it('bridge all gaps up to the one given and none wider, and count what they bridge apart', () => {
     fc.assert(
       fc.property(segments, model, limits, (given, cost, bounds) => {
