@@ -40,8 +40,13 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     .join('\n');
 }
 
-function describeCost({ cpuCores: { agent, sessions }, between: [low, high] }: SourceCost): string {
-  return `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`;
+function describeCost({
+  cpuCores: { agent, sessions },
+  processors,
+  between: [low, high],
+}: SourceCost): string {
+  const share = showValue((agent + sessions) / processors, 'percent');
+  return `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}, ${share} of this machine's ${processors}, with a work set served each minute; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`;
 }
 
 /** The result as one HTML file. */

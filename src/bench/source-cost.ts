@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fetchWorkSetBytes } from '../broker/transfer.ts';
 import { goHome } from '../lab/experiment/move.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
@@ -19,11 +20,13 @@ export interface SourceCost {
   readonly between: readonly [number, number];
   /** Processor time while at work, in cores: the agent itself, and its sessions at the database. */
   readonly cpuCores: { readonly agent: number; readonly sessions: number };
+  /** Of the machine. */
+  readonly processors: number;
 }
 
 const pauseMs = 500;
-/** A work set is served in every so-manieth window at work: many more than migrations would ask for. */
-const serveEvery = 4;
+/** A work set is served once in so long at work, as if a VM left this replica every minute. */
+const serveEveryMs = 60_000;
 
 /**
  * Short windows with the source's agent at work (sampling, collecting, and serving a work set now and then)
@@ -40,6 +43,7 @@ export async function measureSourceCost(
   site.mover.pace(undefined);
   await systemClock.sleep(2_000);
   const used = { agent: 0, sessions: 0 };
+  const serveEvery = Math.max(2, Math.round(serveEveryMs / windowMs));
   let worked = 0;
   const on = async (): Promise<Window> => {
     worked += 1;
@@ -78,6 +82,7 @@ export async function measureSourceCost(
     pairs,
     cost: median(costs),
     between: medianInterval(costs),
+    processors: availableParallelism(),
     cpuCores: { agent: used.agent / (count * windowMs), sessions: used.sessions / (count * windowMs) },
   };
 }

@@ -35,6 +35,7 @@ describe('figures for a comparison', () => {
         { onTps: 100, offTps: 100, onP99Ms: 1, offP99Ms: 1 },
       ],
       cpuCores: { agent: 0.25, sessions: 0.5 },
+      processors: 2,
     };
     const lag = { writesPerSecond: 100, written: 99, still: [1, 2], prewarming: [3], readyMs: 5 };
     expect(costFigures([run], [lag, lag]).map(({ of, name, values }) => [of, name, values])).toEqual([

@@ -17,6 +17,7 @@ function goals(between: readonly [number, number], onTps = 995) {
   const sourceCost: SourceCost = {
     ...{ pairs: [{ onTps, offTps: 1_000, onP99Ms: 1, offP99Ms: 1 }], cost: 1 - onTps / 1_000, between },
     cpuCores: { agent: 0.01, sessions: 0.01 },
+    processors: 2,
   };
   const all = goalsOf({ settings, experiment: experimentOf(runs), sourceCost });
   return new Map(all.map((goal) => [goal.figure, goal]));
