@@ -1,17 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../lib/clock.ts';
+import { type MemoryUse, memoryUse } from '../lib/memory-use.ts';
 import { type ControlGroup, enable, findHierarchy, makeControlGroup } from './control-group.ts';
 import type { LimitedDisk } from './disk.ts';
 import type { OwnedProcesses } from './owned-processes.ts';
-
-/** What a group's processes hold, in bytes. */
-export interface MemoryUse {
-  /** Pages of files that they have read or written; the kernel takes them back as it needs them. */
-  readonly pageCacheBytes: number;
-  /** All else: their own memory, what they share, the kernel's for them. */
-  readonly otherBytes: number;
-}
 
 export interface LimitedPageCache {
   readonly limited: boolean;
@@ -19,11 +11,10 @@ export interface LimitedPageCache {
   readonly reason?: string;
   /** Puts a further process, and all below it, under the limit. */
   add(pid: number): void;
-  /**
-   * From now on the page cache has that many bytes beyond what the processes hold otherwise; as their own memory
-   * grows, it shrinks. What is beyond it goes at once.
-   */
-  hold(pageCacheBytes: number): Promise<void>;
+  /** From now on the page cache has that many bytes beyond what the processes hold otherwise, however that grows. */
+  hold(pageCacheBytes: number): void;
+  /** From now on there is no limit. */
+  letGo(): void;
   /** Undefined where it cannot be counted. */
   use(): MemoryUse | undefined;
   release(): Promise<void>;
@@ -45,9 +36,10 @@ export async function limitPageCache(options: {
   const shared = hierarchy.version === 2 && disk.group?.version === 2 ? disk.group : undefined;
   const group = shared ?? (await makeControlGroup(owned, hierarchy));
   if ('reason' in group) return unlimited(group.reason);
+  const keeper = new Keeper(group);
   const release = async () => {
+    keeper.letGo();
     if (shared === undefined) await group.release();
-    else write(group, 'memory.max', 'max');
   };
   try {
     if (shared !== undefined) enable(hierarchy);
@@ -58,7 +50,8 @@ export async function limitPageCache(options: {
     return {
       limited: true,
       add: (pid) => group.add(pid),
-      hold: (bytes) => hold(group, bytes),
+      hold: (bytes) => keeper.hold(bytes),
+      letGo: () => keeper.letGo(),
       use: () => useOf(group),
       release,
     };
@@ -70,24 +63,55 @@ export async function limitPageCache(options: {
 
 function unlimited(reason: string): LimitedPageCache {
   return {
-    ...{ limited: false, reason, add: () => {}, hold: async () => {} },
+    ...{ limited: false, reason, add: () => {}, hold: () => {}, letGo: () => {} },
     ...{ use: () => undefined, release: async () => {} },
   };
 }
 
-const attempts = 20;
+/** A session more must not be killed for want of memory before the limit has followed. */
+const followMs = 100;
+const leastChangeBytes = 2 ** 20;
 
-async function hold(group: ControlGroup, pageCacheBytes: number): Promise<void> {
-  const name = group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
-  for (let attempt = 1; ; attempt++) {
+/** Moves the limit with what the processes hold otherwise. */
+class Keeper {
+  readonly #group: ControlGroup;
+  readonly #file: string;
+  #timer: NodeJS.Timeout | undefined;
+  #limitBytes = Number.POSITIVE_INFINITY;
+
+  constructor(group: ControlGroup) {
+    this.#group = group;
+    this.#file = group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
+  }
+
+  hold(pageCacheBytes: number): void {
+    clearInterval(this.#timer);
+    this.#follow(pageCacheBytes);
+    this.#timer = setInterval(() => this.#follow(pageCacheBytes), followMs);
+    this.#timer.unref();
+  }
+
+  letGo(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (this.#limitBytes === Number.POSITIVE_INFINITY) return;
+    this.#limitBytes = Number.POSITIVE_INFINITY;
+    write(this.#group, this.#file, this.#group.version === 1 ? '-1' : 'max');
+  }
+
+  #follow(pageCacheBytes: number): void {
     try {
-      write(group, name, `${useOf(group).otherBytes + pageCacheBytes}`);
-      return;
+      const limitBytes = useOf(this.#group).otherBytes + pageCacheBytes;
+      if (Math.abs(limitBytes - this.#limitBytes) < leastChangeBytes) return;
+      write(this.#group, this.#file, `${limitBytes}`);
+      this.#limitBytes = limitBytes;
     } catch (error) {
-      // EBUSY: so much could not be taken back at once.
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || attempt === attempts) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      // The group goes when the lab does.
+      if (code === 'ENOENT' || code === 'ENODEV') clearInterval(this.#timer);
+      // So much could not be taken back at once: the next time.
+      else if (code !== 'EBUSY') throw error;
     }
-    await systemClock.sleep(50);
   }
 }
 
@@ -95,19 +119,6 @@ function useOf(group: ControlGroup): MemoryUse {
   const read = (name: string) => readFileSync(join(group.path, name), 'utf8');
   const whole = Number(read(group.version === 1 ? 'memory.usage_in_bytes' : 'memory.current'));
   return memoryUse(read('memory.stat'), whole);
-}
-
-/** By the kernel's `memory.stat` of either version; both count shared memory among the files. */
-export function memoryUse(stat: string, wholeBytes: number): MemoryUse {
-  const values = new Map(
-    stat.split('\n').map((line) => {
-      const [name = '', value] = line.split(' ');
-      return [name, Number(value)];
-    }),
-  );
-  const files = values.get('file') ?? values.get('cache') ?? 0;
-  const pageCacheBytes = Math.max(0, files - (values.get('shmem') ?? 0));
-  return { pageCacheBytes, otherBytes: Math.max(0, wholeBytes - pageCacheBytes) };
 }
 
 function write({ path }: ControlGroup, name: string, value: string): void {

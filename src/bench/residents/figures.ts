@@ -55,6 +55,11 @@ export function known(values: readonly (number | undefined)[]): readonly number[
   return values.filter((value) => value !== undefined);
 }
 
+/** Transactions a second. */
+export function tpsOf(sample: LoadSample | undefined): number | undefined {
+  return sample === undefined ? undefined : (sample.transactions * 1_000) / sample.durationMs;
+}
+
 /** The figures to reach, for Forewarm as installed. */
 export function goalsOf(bench: ResidentsBench): readonly Goal[] {
   const own = summarize(bench).find(({ arm }) => arm.name === 'forewarm')?.runs ?? [];
@@ -95,9 +100,6 @@ const ofRuns: readonly Quantity<ArmRun>[] = [
   { name: 'read to warm', unit: 'bytes', better: 'less', of: ({ bytesRead }) => bytesRead },
   { name: "app1's p99 after its arrival", unit: 'ms', better: 'less', of: ({ mover }) => mover?.p99Ms },
 ];
-
-const tpsOf = (sample: LoadSample | undefined) =>
-  sample === undefined ? undefined : (sample.transactions * 1_000) / sample.durationMs;
 
 const ofResidents: readonly Quantity<ResidentRun>[] = [
   ...(['before', 'during', 'after'] as const).flatMap((stretch): Quantity<ResidentRun>[] => [

@@ -11,7 +11,7 @@ import {
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
 import { driftBounds } from '../drift.ts';
 import { type Column, goalColumns, htmlTable, type RenderTable } from '../tables.ts';
-import { type ArmSummary, disturbance, goalsOf, known, residentIn, summarize } from './figures.ts';
+import { type ArmSummary, disturbance, goalsOf, known, residentIn, summarize, tpsOf } from './figures.ts';
 import type { ArmRun, ResidentRun, ResidentsBench } from './residents.ts';
 import { hotHeat } from './settings.ts';
 
@@ -62,49 +62,77 @@ function throttledMs({ record }: ArmRun): number | undefined {
   return Object.values(record.warmed?.throttledMs ?? {}).reduce((sum, ms) => sum + ms, 0);
 }
 
+type OfResident = (one: ResidentRun) => number | undefined;
+
+const picked = (vm: string, pick: OfResident) => (run: ArmRun) => {
+  const one = residentIn(run, vm);
+  return one === undefined ? undefined : pick(one);
+};
+
 /** What one resident felt. */
-function residentColumns(bench: ResidentsBench, vm: string): readonly Column<ArmSummary>[] {
-  const of = (pick: (one: ResidentRun) => number | undefined) => (run: ArmRun) => {
-    const one = residentIn(run, vm);
-    return one === undefined ? undefined : pick(one);
-  };
-  const latency = (title: string, stretch: 'before' | 'during' | 'after'): Column<ArmSummary> => ({
+function feltColumns(bench: ResidentsBench, vm: string): readonly Column<ArmSummary>[] {
+  const stretch = (key: 'before' | 'during' | 'after', title: string): readonly Column<ArmSummary>[] => [
+    {
+      ...{ title: `${title}: reads/s`, right: true },
+      value: (s) =>
+        shown(
+          s,
+          picked(vm, (one) => tpsOf(one[key])),
+          formatCount,
+        ),
+    },
+    {
+      ...{ title: 'p99', right: true },
+      value: (s) =>
+        shown(
+          s,
+          picked(vm, (one) => one[key]?.p99Ms),
+          formatLatency,
+        ),
+    },
+    ...(key === 'before'
+      ? []
+      : [
+          {
+            ...{ title: '÷ undisturbed', right: true },
+            value: (s: ArmSummary) => shown(s, (run) => disturbance(bench, run, { vm, stretch: key }), ratio),
+          },
+        ]),
+  ];
+  return [
+    { ...armColumn, title: `${vm} felt` },
+    ...stretch('before', 'before'),
+    ...stretch('during', 'while warming'),
+    ...stretch('after', 'after'),
+  ];
+}
+
+/** What became of one resident's pages. */
+function pageColumns(vm: string): readonly Column<ArmSummary>[] {
+  const count = (title: string, pick: OfResident): Column<ArmSummary> => ({
     ...{ title, right: true },
-    value: (s) =>
-      shown(
-        s,
-        of((one) => one[stretch]?.p99Ms),
-        formatLatency,
-      ),
-  });
-  const times = (stretch: 'during' | 'after'): Column<ArmSummary> => ({
-    ...{ title: '÷ undisturbed', right: true },
-    value: (s) => shown(s, (run) => disturbance(bench, run, { vm, stretch }), ratio),
-  });
-  const count = (title: string, pick: (one: ResidentRun) => number): Column<ArmSummary> => ({
-    ...{ title, right: true },
-    value: (s) => shown(s, of(pick), formatCount),
+    value: (s) => shown(s, picked(vm, pick), formatCount),
   });
   return [
-    { ...armColumn, title: vm },
-    latency('p99 before', 'before'),
-    latency('while warming', 'during'),
-    times('during'),
-    latency('after', 'after'),
-    times('after'),
-    count('hot pages', (one) => one.hotBlocks),
+    { ...armColumn, title: `${vm}'s pages` },
+    count('hot', (one) => one.hotBlocks),
     count('lost when warmed', (one) => one.lostBlocks.warmed),
-    count('at the end', (one) => one.lostBlocks.end),
+    count('lost at the end', (one) => one.lostBlocks.end),
     count('misses while warming', (one) => one.missedBlocks.during),
-    count('after', (one) => one.missedBlocks.after),
+    count('misses after', (one) => one.missedBlocks.after),
   ];
+}
+
+/** For each resident what it felt, and what became of its pages. */
+function residentTables(bench: ResidentsBench): readonly (readonly Column<ArmSummary>[])[] {
+  return bench.settings.residents.flatMap(({ vm }) => [feltColumns(bench, vm), pageColumns(vm)]);
 }
 
 export function residentsText(bench: ResidentsBench, renderTable: RenderTable): string {
   const all = summarize(bench);
   return [
     renderTable(warmingColumns, all),
-    ...bench.settings.residents.map(({ vm }) => renderTable(residentColumns(bench, vm), all)),
+    ...residentTables(bench).map((columns) => renderTable(columns, all)),
     renderTable(goalColumns, goalsOf(bench)),
     `${describe(bench)}\n`,
     refusal(bench),
@@ -131,7 +159,9 @@ ${htmlTable(goalColumns, goalsOf(bench))}
 ${htmlTable(warmingColumns, all)}
 <h2>What the residents felt</h2>
 <p class="quiet">${escapeMarkup(explained)}</p>
-${settings.residents.map(({ vm }) => htmlTable(residentColumns(bench, vm), all)).join('\n')}
+${residentTables(bench)
+  .map((columns) => htmlTable(columns, all))
+  .join('\n')}
 ${settings.residents.map(({ vm }, i) => `<h2>Slowest reads of ${escapeMarkup(vm)}</h2>\n${chartElement(charts[i]!)}`).join('\n')}
 <p class="quiet">99th percentile of the time that a read takes, in milliseconds, by half seconds, the last repetition; 0 is the begin of the warming, or the arrival where nothing is warmed. Each line up is ten times as slow. A click on a name in the legend hides its line.</p>
 <h2>The arms</h2>

@@ -6,8 +6,9 @@ import { belongsTo, type PoolMap } from '../../lab/experiment/pool-map.ts';
 import type { MigrationEvidence } from '../../lab/experiment/result.ts';
 import { pidsOf, replicas, Site, tableOf, vms } from '../../lab/experiment/site.ts';
 import { dropOsCache } from '../../lab/os-cache.ts';
-import { type LimitedPageCache, limitPageCache, type MemoryUse } from '../../lab/page-cache-limit.ts';
+import { type LimitedPageCache, limitPageCache } from '../../lab/page-cache-limit.ts';
 import { systemClock } from '../../lib/clock.ts';
+import type { MemoryUse } from '../../lib/memory-use.ts';
 import { type Control, type Drift, driftAt } from '../drift.ts';
 import type { SuiteLab, SuiteOptions } from '../suite.ts';
 import type { Watch } from './arms.ts';
@@ -120,6 +121,7 @@ type Seen = Omit<ArmRun, 'drift'>;
  */
 async function settle({ site, settings, residents, pageCache }: Place): Promise<void> {
   const { target } = site;
+  pageCache.letGo();
   await goHome(site);
   await site.emptyTarget(pageCache);
   await target.bringIn(tableOf(settings.crowd));
@@ -130,7 +132,7 @@ async function settle({ site, settings, residents, pageCache }: Place): Promise<
   await Promise.all(settings.residents.map(({ vm }) => untilAllIsFound(target, tableOf(vm), fillMs)));
   for (const [i, { tps }] of settings.residents.entries()) residents[i]?.pace(tps);
   await dropOsCache(target.dataDir);
-  await pageCache.hold(settings.pageCacheMb * 2 ** 20);
+  pageCache.hold(settings.pageCacheMb * 2 ** 20);
   await site.agents.target.answering(site.broker);
   await systemClock.sleep(settings.calmMs);
 }

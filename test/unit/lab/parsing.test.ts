@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseBlkioCounter, parseIoStat } from '../../../src/lab/disk-profiles.ts';
 import { sumOfLines } from '../../../src/lab/os-cache.ts';
-import { memoryUse } from '../../../src/lab/page-cache-limit.ts';
 import { newestOfMajor } from '../../../src/lab/postgres-binaries.ts';
 import { renderSettings } from '../../../src/lab/postgres-server.ts';
 import { slotName } from '../../../src/lab/postgres-standby.ts';
 import { parseProcessStat } from '../../../src/lab/process-table.ts';
+import { memoryUse } from '../../../src/lib/memory-use.ts';
 
 describe('control group counters', () => {
   const blkio = '254:0 Read 4096\n254:0 Write 8192\n254:0 Total 12288\n7:0 Read 5\nTotal 12293\n';
