@@ -19,7 +19,7 @@ const none = '–';
 
 /** Median, and in brackets the least and the greatest where there are several. */
 function shown(
-  { runs }: ArmSummary,
+  { runs }: Pick<ArmSummary, 'runs'>,
   of: (run: ArmRun) => number | undefined,
   format: (value: number) => string,
 ): string {
@@ -70,7 +70,7 @@ const picked = (vm: string, pick: OfResident) => (run: ArmRun) => {
 };
 
 /** What one resident felt. */
-function feltColumns(bench: ResidentsBench, vm: string): readonly Column<ArmSummary>[] {
+function feltColumns(vm: string): readonly Column<ArmSummary>[] {
   const stretch = (key: 'before' | 'during' | 'after', title: string): readonly Column<ArmSummary>[] => [
     {
       ...{ title: `${title}: reads/s`, right: true },
@@ -94,8 +94,8 @@ function feltColumns(bench: ResidentsBench, vm: string): readonly Column<ArmSumm
       ? []
       : [
           {
-            ...{ title: '÷ undisturbed', right: true },
-            value: (s: ArmSummary) => shown(s, (run) => disturbance(bench, run, { vm, stretch: key }), ratio),
+            ...{ title: '÷ before', right: true },
+            value: (s: ArmSummary) => shown(s, (run) => disturbance(run, { vm, stretch: key }), ratio),
           },
         ]),
   ];
@@ -111,10 +111,10 @@ function feltColumns(bench: ResidentsBench, vm: string): readonly Column<ArmSumm
 function pageColumns(vm: string): readonly Column<ArmSummary>[] {
   const count = (title: string, pick: OfResident): Column<ArmSummary> => ({
     ...{ title, right: true },
-    value: (s) => shown(s, picked(vm, pick), formatCount),
+    value: ({ all }) => shown({ runs: all }, picked(vm, pick), formatCount),
   });
   return [
-    { ...armColumn, title: `${vm}'s pages` },
+    { title: `${vm}'s pages`, value: ({ arm }) => arm.title },
     count('hot', (one) => one.hotBlocks),
     count('lost when warmed', (one) => one.lostBlocks.warmed),
     count('lost at the end', (one) => one.lostBlocks.end),
@@ -125,7 +125,7 @@ function pageColumns(vm: string): readonly Column<ArmSummary>[] {
 
 /** For each resident what it felt, and what became of its pages. */
 function residentTables(bench: ResidentsBench): readonly (readonly Column<ArmSummary>[])[] {
-  return bench.settings.residents.flatMap(({ vm }) => [feltColumns(bench, vm), pageColumns(vm)]);
+  return bench.settings.residents.flatMap(({ vm }) => [feltColumns(vm), pageColumns(vm)]);
 }
 
 export function residentsText(bench: ResidentsBench, renderTable: RenderTable): string {
@@ -177,7 +177,7 @@ ${settingsTable(settingsOf(bench))}`;
   return renderPage({ title: 'Benchmark: those who live on the target', body, charts });
 }
 
-const explained = `Hot pages: blocks in the pool that were used ${hotHeat} times and more (usage count) before. Lost: of those, no longer in the pool. Misses: blocks that a resident did not find in the pool, once lost or never there. “÷ undisturbed”: by the mean of the controls before and behind.`;
+const explained = `Hot pages: blocks in the pool that were used ${hotHeat} times and more (usage count) before. Lost: of those, no longer in the pool. Misses: blocks that a resident did not find in the pool, once lost or never there. “÷ before”: p99 by what the same resident had right before in the same run. Pages are counted in every run, times in those that may be compared.`;
 
 function settingsOf(bench: ResidentsBench): Record<string, string | number> {
   const { settings } = bench;
@@ -248,5 +248,5 @@ function refusal({ runs }: ResidentsBench): string {
   const refused = runs.filter(({ drift }) => !drift.comparable);
   return refused.length === 0
     ? ''
-    : `${refused.length} of ${runs.length} runs are not compared: there is no control behind them, or the controls around them differ by more than ${driftBounds.tps * 100} % in throughput or ${driftBounds.p50 * 100} % in the median read, so the machine was not the same. They are in results.json.\n`;
+    : `${refused.length} of ${runs.length} runs are not compared in their times: there is no control behind them, or the controls around them differ by more than ${driftBounds.tps * 100} % in throughput or ${driftBounds.p50 * 100} % in the median read, so the machine was not the same. They are in results.json.\n`;
 }
