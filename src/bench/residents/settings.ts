@@ -91,6 +91,6 @@ export function runStage(settings: ResidentsSettings, { arm, repetition }: Plann
   const during = arm.control === true ? settings.undisturbedMs : arm.expectedMs(settings);
   return {
     text: `${arm.title} (${Math.min(repetition, repetitions)} of ${repetitions})`,
-    expectedMs: 8_000 + 10 * poolMb + fillMs.residents + calmMs + beforeMs + during + afterMs,
+    expectedMs: 12_000 + 10 * poolMb + fillMs.residents + calmMs + beforeMs + during + afterMs,
   };
 }
