@@ -37,6 +37,12 @@ interface Member extends TurnCandidate {
   waitedTurns: number;
 }
 
+/**
+ * How long what was read into a full pool counts against its cold buffers. To find room the server has taken a count of
+ * heat from everybody: until residents have used their blocks again, some of them look cold, and are not.
+ */
+const recoveryMs = 60_000;
+
 /** Shares the target's pool and its disk among the migrations that are under way. */
 export class TargetShare {
   readonly #maxPoolFraction: number;
@@ -48,6 +54,10 @@ export class TargetShare {
   /** Rises when a migration comes or goes. */
   #generation = 0;
   #scarce = false;
+  /** Blocks read into the pool within `recoveryMs`, oldest first. */
+  #recent: { readonly atMs: number; readonly blocks: number }[] = [];
+  /** Free and cold buffers of others when nothing had been read lately. */
+  #untouchedBlocks = 0;
   #diskMs = 0;
   #diskAtMs = 0;
 
@@ -80,6 +90,7 @@ export class TargetShare {
         return budget;
       },
       spend: (blocks) => {
+        this.#recent.push({ atMs: this.#clock.monotonicMs(), blocks });
         member.heldBlocks += blocks;
         member.missingBlocks = Math.max(0, member.missingBlocks - blocks);
         member.grantedBlocks = Math.max(0, member.grantedBlocks - blocks);
@@ -107,7 +118,7 @@ export class TargetShare {
 
   /** A fair share of what can be had, as far as others do not hold it or have it set aside: nothing is taken back. */
   #budgetOf(member: Member, pool: PoolCounts, members: readonly Member[]) {
-    const whole = poolBudget(pool, { maxFraction: this.#maxPoolFraction });
+    const whole = this.#wholeBudget(pool, members);
     const needs = members.map((one) => one.heldBlocks + one.missingBlocks);
     const shares = fairShares(whole.blocks, needs);
     const share = shares[members.indexOf(member)] ?? 0;
@@ -125,6 +136,24 @@ export class TargetShare {
       budget: { blocks, reason: whole.reason + shared, provisional },
       scarce: sumOf(needs) > whole.blocks,
     };
+  }
+
+  /** What the pool has for all migrations together, what they hold of it included. */
+  #wholeBudget(pool: PoolCounts, members: readonly Member[]): Budget {
+    const whole = poolBudget(pool, { maxFraction: this.#maxPoolFraction });
+    const held = sum(members, (one) => one.heldBlocks);
+    const sinceMs = this.#clock.monotonicMs() - recoveryMs;
+    this.#recent = this.#recent.filter(({ atMs }) => atMs > sinceMs);
+    if (this.#recent.length === 0) {
+      this.#untouchedBlocks = whole.blocks - held;
+      return whole;
+    }
+    const recent = sumOf(this.#recent.map(({ blocks }) => blocks));
+    // To fill a free buffer takes nothing from anybody.
+    const left = Math.max(pool.freeBlocks, this.#untouchedBlocks - recent);
+    if (whole.blocks <= held + left) return whole;
+    const reason = `${whole.reason}, of which ${left} are left: ${recent} were read within a minute, and residents have not used theirs again`;
+    return { blocks: Math.max(0, held + left), reason };
   }
 
   #turn(member: Member): Promise<() => number> {

@@ -96,7 +96,8 @@ export const agentOptions = {
     }),
     osCacheFraction: option(fraction, {
       default: '50%',
-      description: "Part of the host's available memory for what fits into the OS page cache alone.",
+      description:
+        "Part of the host's available memory, or of what the server's control group leaves, for what fits into the OS page cache alone.",
     }),
     chunk: option(size, {
       default: '8MiB',

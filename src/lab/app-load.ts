@@ -20,6 +20,8 @@ export class AppLoad {
   readonly #pattern: LoadPattern;
   readonly #meters = new Set<LoadMeter>();
   readonly #noting = new Set<TouchedBlocks>();
+  /** What ends each measure that is under way, by name. */
+  readonly #ends = new Map<string, () => void>();
   readonly #stop = new AbortController();
   /** One a worker; replaced as a whole by a switch. */
   #clients: AppClient[] = [];
@@ -84,14 +86,23 @@ export class AppLoad {
       this.#meters.add(meter);
       const noted = touched === true ? new TouchedBlocks(this.#config.shape.rowCount) : undefined;
       if (noted !== undefined) this.#noting.add(noted);
-      setTimeout(() => {
+      const end = () => {
+        clearTimeout(timer);
+        if (this.#ends.get(name) === end) this.#ends.delete(name);
         this.#meters.delete(meter);
         this.#report({ kind: 'measured', name, ...meter.sample() });
         if (noted === undefined) return;
         this.#noting.delete(noted);
         this.#report({ kind: 'touched', name, blocks: noted.encode() });
-      }, forMs);
+      };
+      const timer = setTimeout(end, forMs);
+      this.#ends.set(name, end);
     }
+  }
+
+  /** Ends a measure before its time. */
+  endMeasure(name: string): void {
+    this.#ends.get(name)?.();
   }
 
   shift(share: number): void {

@@ -29,6 +29,8 @@ export type AppCommand =
   /** Moves to another server; the measures begin when the new connections take over. */
   | { readonly kind: 'switch'; readonly dsn: string; readonly measures?: readonly Measure[] }
   | { readonly kind: 'measure'; readonly measures: readonly Measure[] }
+  /** Ends a measure before its time. */
+  | { readonly kind: 'endMeasure'; readonly name: string }
   | { readonly kind: 'shift'; readonly share: number }
   /** Another rate; as fast as it goes without one. */
   | { readonly kind: 'pace'; readonly maxTps?: number }

@@ -25,6 +25,9 @@ function obey(command: AppCommand): void {
     case 'measure':
       load.measure(command.measures);
       return;
+    case 'endMeasure':
+      load.endMeasure(command.name);
+      return;
     case 'shift':
       load.shift(command.share);
       return;

@@ -81,6 +81,11 @@ export class AppVm {
     this.#send({ kind: 'measure', measures });
   }
 
+  /** Ends a measure before its time; `measured` gives the result. */
+  endMeasure(name: string): void {
+    this.#send({ kind: 'endMeasure', name });
+  }
+
   /** The result of a measure of that name; waits until its time is over. */
   async measured(name: string): Promise<LoadSample> {
     return this.#measured.get(name) ?? this.#next<LoadSample>(`measured ${name}`);

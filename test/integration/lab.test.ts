@@ -7,6 +7,7 @@ import { type LimitedDisk, limitDisk } from '../../src/lab/disk.ts';
 import { startNats } from '../../src/lab/nats-server.ts';
 import { dropOsCache, residentBytes } from '../../src/lab/os-cache.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
+import { limitPageCache } from '../../src/lab/page-cache-limit.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
 import { expectNoSessions, testServers, waitForReplay, withClient } from './servers.ts';
 
@@ -140,6 +141,33 @@ describe('servers of its own', () => {
     expect(existsSync(stale)).toBe(false);
     expect(first.counters()).toEqual({ bytes: 0, operations: 0 });
     await Promise.all([first.release(), second.release()]);
+  });
+
+  test('a server whose page cache is held reads its table again from the disk, and is let go unharmed', async ({
+    skip,
+  }) => {
+    const db2 = cluster.server('db2');
+    const disk = await limitDisk({ owned, profile: 'none', pids: db2.pids, dir: db2.dataDir });
+    const pageCache = await limitPageCache({ owned, pids: db2.pids, disk });
+    if (!pageCache.limited || disk.counters() === undefined) skip(pageCache.reason ?? disk.reason);
+    await dropOsCache(db2.dataDir);
+    const scan = async () => {
+      const before = disk.counters()?.bytes ?? 0;
+      await db2.query('SELECT count(filler) FROM items');
+      return (disk.counters()?.bytes ?? 0) - before;
+    };
+    await scan();
+    // What was read into the page cache before counts for nobody here.
+    expect(await scan()).toBeLessThan(10 * 2 ** 20);
+    pageCache.hold(8 * 2 ** 20);
+    const held = [await scan(), await scan()];
+    for (const bytes of held) expect(bytes).toBeGreaterThan(20 * 2 ** 20);
+    pageCache.letGo();
+    await scan();
+    expect(await scan()).toBeLessThan(10 * 2 ** 20);
+    await pageCache.release();
+    await disk.release();
+    expect(await db2.query('SELECT count(*)::int AS rows FROM items')).toEqual([{ rows: rowCount }]);
   });
 
   test('an application moves between servers without a failed read, and leaves nothing open', async () => {

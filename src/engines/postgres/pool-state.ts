@@ -1,12 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { systemClock } from '../../lib/clock.ts';
 import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
+import { availableMemoryBytes } from './available-memory.ts';
 import type { CatalogRelation } from './catalog.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
 import { type PoolWalk, poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
+import { sqlStatement } from './sql.ts';
+
+const ownProcessStatement = sqlStatement('own-process');
 
 interface Walked {
   readonly filenodes: readonly string[];
@@ -37,7 +40,7 @@ export class PoolStates {
 
   /** The pool, and what it holds of these relations. */
   async read(identity: PostgresIdentity, relations: readonly LocalRelation[]): Promise<PoolState> {
-    const osCacheBytes = this.#connections.onThisHost ? await availableMemoryBytes() : null;
+    const osCacheBytes = await this.#osCacheBytes();
     const needed = [...new Set(relations.map((relation) => relation.filenode))];
     const walked = (await this.#takeAhead(needed)) ?? (await this.#walk(identity, needed));
     const { poolBlocks } = identity;
@@ -60,6 +63,13 @@ export class PoolStates {
       resident: byKey,
       osCacheBytes,
     };
+  }
+
+  async #osCacheBytes(): Promise<number | null> {
+    const { onThisHost, mainDatabase } = this.#connections;
+    if (!onThisHost) return null;
+    const [row] = await this.#connections.query<{ pid: number }>(mainDatabase, ownProcessStatement);
+    return row === undefined ? null : await availableMemoryBytes(row.pid);
   }
 
   /** Serves once: what is read after it is not in it. */
@@ -86,11 +96,4 @@ export class PoolStates {
 function storageOf(filenode: string): Storage {
   const [tablespace = 0, database = 0, file = 0] = filenode.split('/').map(Number);
   return [tablespace, database, file];
-}
-
-/** What the kernel says could be had without swapping; null where it does not say. */
-async function availableMemoryBytes(): Promise<number | null> {
-  const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
-  const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(text)?.[1];
-  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
 }

@@ -41,11 +41,18 @@ export interface Warmed extends Warming {
   readonly evidence: MigrationEvidence;
 }
 
-/** Publishes the intent and waits for ready, as a hypervisor's hook would; the pools are looked at for these tables. */
-export async function warmAhead(
-  site: Site,
-  { vm, tables: looked }: { readonly vm: string; readonly tables: readonly string[] },
-): Promise<Warmed> {
+export interface WarmAheadOptions {
+  readonly vm: string;
+  /** Whose blocks are looked for in the pools before and after. */
+  readonly tables: readonly string[];
+  /** Called when the intent is being published, and when the target is ready, before anything else is looked at. */
+  readonly onBegin?: () => void;
+  readonly onReady?: () => void;
+}
+
+/** Publishes the intent and waits for ready, as a hypervisor's hook would. */
+export async function warmAhead(site: Site, options: WarmAheadOptions): Promise<Warmed> {
+  const { vm, tables: looked } = options;
   const { broker, target, source } = site;
   const id = `${vm}-${Date.now()}`;
   const [atSource, before] = await Promise.all([source.map(looked), target.map(looked)]);
@@ -53,6 +60,7 @@ export async function warmAhead(
   // To the agent the lab's walk of the pool is a resident's slow statement: it must have passed.
   await systemClock.sleep(1_500);
   const readsBefore = await site.targetReads();
+  options.onBegin?.();
   const publishedMs = Date.now();
   await broker.publishIntent({
     ...{ v: wireVersion, kind: 'intent', id, vm, target: replicas.target },
@@ -75,6 +83,7 @@ export async function warmAhead(
       hint: () => site.agents.target.log().trim().split('\n').slice(-5).join('\n'),
     },
   );
+  options.onReady?.();
   const readsAfter = await site.targetReads();
   const after = await target.map(looked);
   const strangerAfter = await target.reads(tableOf(vms.stayer));

@@ -162,17 +162,24 @@ export class Site {
 
   /**
    * Leaves the target nothing in its pool or in the page cache, and lets its own resident find its place again.
-   * A target that can be emptied runs on, as one does that has been serving for weeks: its memory has been used
-   * and its sessions know their tables. Gives the bytes of its files that the page cache still held, where known.
+   * Gives the bytes of its files that the page cache still held, where known.
    */
   async coolTarget(): Promise<number | undefined> {
-    const { target } = this;
-    const bytesLeft = (await target.emptyPool())
-      ? await emptyPageCache(target)
-      : await restartCold(target, this.disk);
-    await target.bringIn(tableOf(vms.resident));
+    const bytesLeft = await this.emptyTarget();
+    await this.target.bringIn(tableOf(vms.resident));
     await this.agents.target.answering(this.broker);
     return bytesLeft;
+  }
+
+  /**
+   * The same, without a thought for anybody. A target that can be emptied runs on, as one does that has been
+   * serving for weeks: its memory has been used and its sessions know their tables. One that is started again is
+   * held as it was before, by the disk's limit and by what `limits` names.
+   */
+  async emptyTarget(...limits: readonly Pick<LimitedDisk, 'add'>[]): Promise<number | undefined> {
+    const { target } = this;
+    if (await target.emptyPool()) return emptyPageCache(target);
+    return restartCold(target, this.disk, ...limits);
   }
 
   /** What the target has read from its disk. Where the kernel does not tell: what the mover did not find in the pool. */
@@ -190,11 +197,14 @@ export class Site {
 }
 
 /** Starts a server anew with nothing in its pool or in the page cache. Gives what the page cache held before the start. */
-export async function restartCold(server: DatabaseServer, disk: LimitedDisk): Promise<number | undefined> {
+export async function restartCold(
+  server: DatabaseServer,
+  ...limits: readonly Pick<LimitedDisk, 'add'>[]
+): Promise<number | undefined> {
   await server.stop();
   const bytesLeft = await emptyPageCache(server);
   await server.start();
-  for (const pid of pidsOf(server)) disk.add(pid);
+  for (const pid of pidsOf(server)) for (const limit of limits) limit.add(pid);
   await server.caughtUp();
   return bytesLeft;
 }

@@ -49,6 +49,31 @@ describe('TargetShare.budget', () => {
     });
   });
 
+  it('does not take for cold what its own reading has cooled, until residents had time to use it again', () => {
+    let now = 0;
+    const clock = { now: () => new Date(now), monotonicMs: () => now, sleep: async () => {} };
+    const place = new TargetShare({ maxPoolFraction: 1, slots: 1, clock }).join('a', null);
+    const full = (blocksByHeat: readonly number[]) => ({
+      ...{ known: true, poolBlocks: 100, freeBlocks: 0, blocksByHeat },
+    });
+    expect(place.budget(full([20, 10, 0, 40, 0, 30]), { heldBlocks: 0, missingBlocks: 50 }).blocks).toBe(30);
+    place.spend(30);
+    // Two turns of the clock's hand later: 30 of its own, and 40 of the residents' that were used three times.
+    const cooled = full([0, 70, 0, 30, 0, 0]);
+    const again = place.budget(cooled, { heldBlocks: 30, missingBlocks: 20 });
+    expect(again).toMatchObject({ blocks: 0, provisional: false });
+    expect(again.reason).toContain('30 were read within a minute');
+    now = 61_000;
+    expect(place.budget(cooled, { heldBlocks: 30, missingBlocks: 20 }).blocks).toBe(20);
+  });
+
+  it('fills what is free whatever was read before, as after a restart of the server', () => {
+    const place = share().join('a', null);
+    place.budget(pool(100), { heldBlocks: 0, missingBlocks: 90 });
+    place.spend(90);
+    expect(place.budget(pool(100), { heldBlocks: 0, missingBlocks: 90 }).blocks).toBe(90);
+  });
+
   it('is never over the pool, whoever comes and reads in whichever order', () => {
     const steps = fc.array(fc.record({ who: fc.nat(4), missing: fc.nat(120), read: fc.nat(100) }), {
       maxLength: 40,

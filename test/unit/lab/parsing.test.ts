@@ -5,6 +5,7 @@ import { newestOfMajor } from '../../../src/lab/postgres-binaries.ts';
 import { renderSettings } from '../../../src/lab/postgres-server.ts';
 import { slotName } from '../../../src/lab/postgres-standby.ts';
 import { parseProcessStat } from '../../../src/lab/process-table.ts';
+import { memoryUse } from '../../../src/lib/memory-use.ts';
 
 describe('control group counters', () => {
   const blkio = '254:0 Read 4096\n254:0 Write 8192\n254:0 Total 12288\n7:0 Read 5\nTotal 12293\n';
@@ -21,6 +22,15 @@ describe('control group counters', () => {
       '8:01 rbytes=1 wbytes=2 rios=3 wios=4\n8:0 rbytes=90112 wbytes=0 rios=11 wios=0 dbytes=0 dios=0\n';
     expect(parseIoStat(stat, '8:0')).toEqual({ bytes: 90112, operations: 11 });
     expect(parseIoStat(stat, '9:0')).toEqual({ bytes: 0, operations: 0 });
+  });
+});
+
+describe('what a group holds of memory', () => {
+  test('is told alike by both versions: shared memory is no page cache, though the kernel counts it so', () => {
+    const version1 = 'cache 3000\nrss 500\nshmem 1000\nmapped_file 10\n';
+    const version2 = 'anon 500\nfile 3000\nkernel 20\nshmem 1000\nfile_mapped 10\n';
+    for (const stat of [version1, version2])
+      expect(memoryUse(stat, 3_700)).toEqual({ pageCacheBytes: 2_000, otherBytes: 1_700 });
   });
 });
 

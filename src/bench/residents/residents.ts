@@ -1,0 +1,301 @@
+import type { LoadSample } from '../../lab/app-messages.ts';
+import type { AppVm } from '../../lab/app-vm.ts';
+import { settled } from '../../lab/experiment/arms.ts';
+import { arrive, fillSource, goHome, untilAllIsFound } from '../../lab/experiment/move.ts';
+import { belongsTo, type PoolMap } from '../../lab/experiment/pool-map.ts';
+import type { MigrationEvidence } from '../../lab/experiment/result.ts';
+import { pidsOf, replicas, Site, tableOf, vms } from '../../lab/experiment/site.ts';
+import { dropOsCache } from '../../lab/os-cache.ts';
+import { type LimitedPageCache, limitPageCache } from '../../lab/page-cache-limit.ts';
+import { systemClock } from '../../lib/clock.ts';
+import type { MemoryUse } from '../../lib/memory-use.ts';
+import { type Control, type Drift, driftAt } from '../drift.ts';
+import type { SuiteLab, SuiteOptions } from '../suite.ts';
+import type { Watch } from './arms.ts';
+import {
+  fillStage,
+  hotHeat,
+  type PlannedRun,
+  type ResidentsSettings,
+  residentsSettings,
+  runStage,
+  runsOf,
+} from './settings.ts';
+
+/** What one resident felt of one arm. */
+export interface ResidentRun {
+  readonly vm: string;
+  readonly before: LoadSample;
+  /** From the begin of the warming to its end; undefined where nothing was warmed. */
+  readonly during: LoadSample | undefined;
+  /** From the arrival of the VM on. */
+  readonly after: LoadSample;
+  /** Its blocks of heat 3 and more in the pool before. */
+  readonly hotBlocks: number;
+  /** Of those, not in the pool at the end of the warming, and at the end of the arm. */
+  readonly lostBlocks: { readonly warmed: number; readonly end: number };
+  /** Its blocks that it did not find in the pool, in either stretch. */
+  readonly missedBlocks: { readonly during: number; readonly after: number };
+  /** One every 100 ms; `atMs` counts from the begin of the warming. */
+  readonly samples: readonly LoadSample[];
+}
+
+export interface ArmRun {
+  readonly arm: string;
+  readonly repetition: number;
+  readonly drift: Drift;
+  readonly residents: readonly ResidentRun[];
+  /** Undefined where nobody warms. */
+  readonly readyMs: number | undefined;
+  /** Of the target, the residents' own reads meanwhile among them. */
+  readonly bytesRead: number | undefined;
+  readonly operationsRead: number | undefined;
+  /** What the VM that came felt; undefined where none came. */
+  readonly mover: LoadSample | undefined;
+  /** Of the target's server when the arm began. */
+  readonly memory: MemoryUse | undefined;
+  readonly failedQueries: number;
+  /** When the VM's connections took over, in ms from the begin of the warming. */
+  readonly arrivedMs: number | undefined;
+  readonly record?: MigrationEvidence['record'];
+}
+
+type Limit = { readonly limited: boolean; readonly reason?: string };
+
+export interface ResidentsBench {
+  readonly settings: ResidentsSettings;
+  readonly version: string;
+  readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
+  readonly pageCache: Limit;
+  readonly runs: readonly ArmRun[];
+}
+
+/** Runs every arm, interleaved, on one site. */
+export async function runResidents(
+  options: SuiteOptions,
+  lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: ResidentsBench) => void },
+): Promise<ResidentsBench> {
+  const settings = residentsSettings(options);
+  const { owned, onStage } = lab;
+  const site = await Site.start({ ...settings, owned, onStage });
+  try {
+    onStage(fillStage(settings));
+    site.resident.pause();
+    const { target } = site;
+    const pageCache = await limitPageCache({ owned, pids: pidsOf(target), disk: site.disk });
+    const residents = await Promise.all(
+      settings.residents.map(({ vm, clientCount, tps }) =>
+        site.startVm(target, { vm, clientCount, maxTps: tps }),
+      ),
+    );
+    await fillSource(site, settings.fillMs.mover);
+    const place: Place = { site, settings, residents, pageCache };
+    const seen: Seen[] = [];
+    for (const planned of runsOf(settings)) {
+      onStage(runStage(settings, planned));
+      await settle(place);
+      seen.push(await runOnce(place, planned));
+      lab.onRun(assemble(place, seen));
+    }
+    return assemble(place, seen);
+  } finally {
+    lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
+    await site.close();
+  }
+}
+
+interface Place {
+  readonly site: Site;
+  readonly settings: ResidentsSettings;
+  /** In the order of the settings. */
+  readonly residents: readonly AppVm[];
+  readonly pageCache: LimitedPageCache;
+}
+
+/** A run before it is known how fast the machine was behind it. */
+type Seen = Omit<ArmRun, 'drift'>;
+
+/**
+ * The target as it would be after weeks: no free buffer, what the residents read in the pool and hot, the rest full of
+ * what nobody reads, and little page cache behind it.
+ */
+async function settle({ site, settings, residents, pageCache }: Place): Promise<void> {
+  const { target } = site;
+  pageCache.letGo();
+  await goHome(site);
+  await site.emptyTarget(pageCache);
+  await target.bringIn(tableOf(settings.crowd));
+  for (const { vm } of settings.residents) await target.fillPageCache(tableOf(vm));
+  for (const vm of residents) vm.pace(undefined);
+  const { residents: fillMs } = settings.fillMs;
+  await systemClock.sleep(fillMs);
+  await Promise.all(settings.residents.map(({ vm }) => untilAllIsFound(target, tableOf(vm), fillMs)));
+  for (const [i, { tps }] of settings.residents.entries()) residents[i]?.pace(tps);
+  await dropOsCache(target.dataDir);
+  pageCache.hold(settings.pageCacheMb * 2 ** 20);
+  await site.agents.target.answering(site.broker);
+  await systemClock.sleep(settings.calmMs);
+}
+
+async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<Seen> {
+  const { site, settings, residents, pageCache } = place;
+  const failedBefore = failedOf(place);
+  const memory = pageCache.use();
+  const firstSample = residents.map(({ samples }) => samples.length);
+  const before = await measured(place, 'before', settings.beforeMs);
+  const maps = { before: await mapOf(place) };
+  // The walk of the pool was a resident's slow statement.
+  await systemClock.sleep(1_500);
+  const missed = [await missedOf(place)];
+  const watch = new DuringWatch(residents);
+  const warming =
+    arm.control === true
+      ? await leaveAlone(watch, settings.undisturbedMs)
+      : await arm.warm?.(site, watch, settings);
+  const during = await watch.result();
+  missed.push(await missedOf(place));
+  const warmed = await mapOf(place);
+  const arrivedAtMs = arm.control === true ? undefined : await bringMover(site, warming?.evidence);
+  const mover = arrivedAtMs === undefined ? undefined : measureMover(site, settings.afterMs);
+  const after = await measured(place, 'after', settings.afterMs);
+  missed.push(await missedOf(place));
+  const end = await mapOf(place);
+  const beganMs = watch.beganMs ?? arrivedAtMs ?? Date.now();
+  const record = warming?.evidence?.record;
+  if (record !== undefined) await settled(site, record.id);
+  return {
+    ...{ arm: arm.name, repetition, memory, mover: await mover },
+    readyMs: warming?.readyMs,
+    bytesRead: warming?.bytesRead,
+    operationsRead: warming?.operationsRead,
+    arrivedMs: arrivedAtMs === undefined ? undefined : arrivedAtMs - beganMs,
+    failedQueries: failedOf(place) - failedBefore,
+    residents: residents.map((vm, i) => {
+      const hot = hotBlocks(maps.before, vm.name);
+      const lost = (map: PoolMap) => hot.length - countHeld(map, hot);
+      const misses = missed.map((all) => all[i] ?? 0);
+      return {
+        ...{ vm: vm.name, before: before[i]!, during: during?.[i], after: after[i]! },
+        hotBlocks: hot.length,
+        lostBlocks: { warmed: lost(warmed), end: lost(end) },
+        missedBlocks: { during: misses[1]! - misses[0]!, after: misses[2]! - misses[1]! },
+        samples: vm.samples
+          .slice(firstSample[i])
+          .map((sample) => ({ ...sample, atMs: sample.atMs - beganMs })),
+      };
+    }),
+    ...(record === undefined ? {} : { record }),
+  };
+}
+
+/** The control: as long as a warming may take. */
+async function leaveAlone(watch: Watch, ms: number): Promise<undefined> {
+  watch.onBegin();
+  await systemClock.sleep(ms);
+  watch.onReady();
+}
+
+/** Longer than any warming. */
+const longestMs = 600_000;
+
+/** The residents' reads from the begin of a warming to its end. */
+class DuringWatch implements Watch {
+  readonly #residents: readonly AppVm[];
+  beganMs: number | undefined;
+
+  constructor(residents: readonly AppVm[]) {
+    this.#residents = residents;
+  }
+
+  readonly onBegin = (): void => {
+    this.beganMs = Date.now();
+    for (const vm of this.#residents) vm.measure([{ name: 'during', forMs: longestMs }]);
+  };
+
+  readonly onReady = (): void => {
+    for (const vm of this.#residents) vm.endMeasure('during');
+  };
+
+  /** Undefined where nothing has begun. */
+  async result(): Promise<readonly LoadSample[] | undefined> {
+    if (this.beganMs === undefined) return undefined;
+    return Promise.all(this.#residents.map((vm) => vm.measured('during')));
+  }
+}
+
+async function measured({ residents }: Place, name: string, forMs: number): Promise<readonly LoadSample[]> {
+  for (const vm of residents) vm.measure([{ name, forMs }]);
+  return Promise.all(residents.map((vm) => vm.measured(name)));
+}
+
+/** Gives when its connections took over. */
+async function bringMover(site: Site, evidence: MigrationEvidence | undefined): Promise<number> {
+  site.mover.pace(site.options.pace.after);
+  const { atMs } = await site.route.through(() => arrive(site, { vm: vms.mover, evidence }), {
+    replica: replicas.target,
+  });
+  return atMs;
+}
+
+async function measureMover({ mover }: Site, forMs: number): Promise<LoadSample> {
+  mover.measure([{ name: 'after', forMs }]);
+  return mover.measured('after');
+}
+
+function mapOf({ site, settings }: Place): Promise<PoolMap> {
+  return site.target.map(settings.residents.map(({ vm }) => tableOf(vm)));
+}
+
+const blockBytes = 8192;
+
+/** Blocks that each resident has not found in the pool until now. */
+function missedOf({ site, settings }: Place): Promise<readonly number[]> {
+  return Promise.all(
+    settings.residents.map(async ({ vm }) => (await site.target.missedBytes(vm, tableOf(vm))) / blockBytes),
+  );
+}
+
+function failedOf({ residents, site }: Place): number {
+  return [...residents, site.mover].reduce((sum, vm) => sum + vm.failedQueries, 0);
+}
+
+interface Block {
+  readonly relation: string;
+  readonly block: number;
+}
+
+/** A resident's blocks that were used again and again. */
+export function hotBlocks(map: PoolMap, vm: string): readonly Block[] {
+  return map
+    .filter(({ name }) => belongsTo(name, tableOf(vm)))
+    .flatMap(({ name: relation, heats }) =>
+      [...heats].flatMap(([block, heat]) => (heat >= hotHeat ? [{ relation, block }] : [])),
+    );
+}
+
+export function countHeld(map: PoolMap, blocks: readonly Block[]): number {
+  const heats = new Map(map.map((relation) => [relation.name, relation.heats]));
+  return blocks.filter(({ relation, block }) => heats.get(relation)?.has(block)).length;
+}
+
+function assemble({ site, settings, pageCache }: Place, seen: readonly Seen[]): ResidentsBench {
+  const { throttled, reason, device: id } = site.disk;
+  return {
+    ...{ settings, version: site.database.version, runs: withDrift(seen) },
+    device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
+    pageCache: {
+      limited: pageCache.limited,
+      ...(pageCache.reason === undefined ? {} : { reason: pageCache.reason }),
+    },
+  };
+}
+
+/** By what the busiest resident does when it is left alone. */
+export function withDrift(seen: readonly Seen[]): readonly ArmRun[] {
+  const controls = seen.flatMap(({ arm, residents }, at): Control[] => {
+    const during = arm === 'undisturbed' ? residents[0]?.during : undefined;
+    if (during === undefined) return [];
+    return [{ at, tps: (during.transactions * 1_000) / during.durationMs, p50Ms: during.p50Ms }];
+  });
+  return seen.map((run, at) => ({ ...run, drift: driftAt(controls, at) }));
+}

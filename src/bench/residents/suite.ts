@@ -1,0 +1,31 @@
+import type { Suite, SuiteOutcome } from '../suite.ts';
+import { residentsFigures } from './figures.ts';
+import { residentsReport, residentsText } from './report.ts';
+import { type ResidentsBench, runResidents } from './residents.ts';
+import { residentsStages } from './settings.ts';
+
+export const residentsSuite: Suite = {
+  name: 'residents',
+  measures:
+    'what those who live on the target feel of each way of warming it, and which of their pages they lose',
+  needs: 'root for a limited disk and page cache, 8 GB of disk',
+  takes: '18 min (--quick 4 min), estimated',
+  engines: ['postgres'],
+  devices: ['gp3', 'hdd', 'none'],
+  repetitions: 3,
+  stages: residentsStages,
+  async run(options, lab) {
+    return outcomeOf(
+      await runResidents(options, { ...lab, onRun: (soFar) => lab.onPartial(() => outcomeOf(soFar)) }),
+    );
+  },
+};
+
+function outcomeOf(bench: ResidentsBench): SuiteOutcome {
+  const { settings, version, ...seen } = bench;
+  return {
+    ...{ settings, seen, versions: { postgres: version }, figures: residentsFigures(bench) },
+    text: (renderTable) => residentsText(bench, renderTable),
+    report: () => residentsReport(bench),
+  };
+}
