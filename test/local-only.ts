@@ -2,6 +2,7 @@
 export const localOnly: Readonly<Record<string, string>> = {
   demo: 'a limited disk',
   lab: 'processes, files and a limited disk',
+  'live-guest': 'Unix sockets of servers, and guests beside them',
   'lab-mysql': 'MariaDB and MySQL',
   'mysql-attribution': 'MariaDB and MySQL',
   'mysql-engine': 'MariaDB and MySQL',

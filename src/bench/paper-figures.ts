@@ -1,12 +1,5 @@
 import { median } from '../lab/experiment/run-experiment.ts';
-import {
-  type PaperBench,
-  type PaperCase,
-  type PaperRun,
-  type Pattern,
-  type Point,
-  patterns,
-} from './paper.ts';
+import type { PaperBench, PaperCase, PaperRun, Pattern, Point } from './paper.ts';
 import type { Figure } from './suite.ts';
 
 /** The paper's own throughput of a VM, and of the disk where it tells it, in MB/s. */
@@ -79,7 +72,7 @@ export interface PaperRow extends PaperCase {
 /** Each case and pattern with its repetitions. */
 export function paperRows({ runs, settings }: PaperBench): readonly PaperRow[] {
   return settings.cases.flatMap((one) =>
-    (Object.keys(patterns) as Pattern[]).map((pattern) => ({
+    settings.patterns.map((pattern) => ({
       ...one,
       pattern,
       means: runs

@@ -11,6 +11,7 @@ export const paperSuite: Suite = {
   takes: '34 min (--quick 6 min), estimated',
   engines: ['postgres'],
   devices: ['gp3', 'hdd', 'none'],
+  live: 'migrate guests from one QEMU process to another while they read (root; fetches QEMU and a kernel)',
   repetitions: 3,
   stages: paperStages,
   async run(options, lab) {

@@ -1,8 +1,6 @@
-import { pairKey } from '../broker/bucket.ts';
 import type { AppVm } from '../lab/app-vm.ts';
 import { type LimitedDisk, limitDisk } from '../lab/disk.ts';
-import { settled, type Warmed, warmAhead } from '../lab/experiment/arms.ts';
-import { arrive } from '../lab/experiment/move.ts';
+import { settled } from '../lab/experiment/arms.ts';
 import { postgresOf } from '../lab/experiment/postgres-database.ts';
 import { RouteFollower } from '../lab/experiment/route-follower.ts';
 import {
@@ -16,9 +14,13 @@ import {
   tableOf,
   type VmLoad,
 } from '../lab/experiment/site.ts';
-import { until } from '../lab/run.ts';
+import type { Accelerator } from '../lab/live/guest.ts';
+import type { GuestFleet } from '../lab/live/guest-fleet.ts';
+import { requireLiveGuests } from '../lab/live/requirements.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type DiskSample, DiskWatch } from './disk-watch.ts';
+import { type Fleet, startProcesses } from './paper-fleet.ts';
+import { guestsBeside, startGuests } from './paper-live.ts';
 import { RowWriter } from './row-writer.ts';
 import type { SuiteLab, SuiteOptions } from './suite.ts';
 
@@ -42,6 +44,9 @@ export interface PaperCase {
 export interface PaperSettings extends Omit<SiteOptions, 'owned' | 'onStage'> {
   readonly repetitions: number;
   readonly cases: readonly PaperCase[];
+  readonly patterns: readonly Pattern[];
+  /** VMs are guests, which QEMU migrates live; otherwise processes, whose migration is a stretch of time. */
+  readonly live: boolean;
   /** All data of the one VM, and of the six together. */
   readonly dataMb: number;
   /** Under load before the migration begins, its own time, and what is looked at behind it. */
@@ -66,9 +71,11 @@ export interface PaperRun extends PaperCase {
   readonly disks: { readonly source: readonly Point[]; readonly target: readonly Point[] };
   /** When the first VM's connections took over, and the last one's. */
   readonly switchedMs: readonly [number, number];
-  /** Of the intents, where there were any: before the migration begins, thus below 0. */
+  /** Of the intents, where there were any: below 0 where the migration waits for ready. */
   readonly intentMs?: number;
   readonly readyMs?: number;
+  /** How long each guest stood still, where there are guests. */
+  readonly downtimesMs?: readonly number[];
   readonly failedQueries: number;
 }
 
@@ -76,6 +83,8 @@ export interface PaperBench {
   readonly settings: PaperSettings;
   readonly version: string;
   readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
+  /** What ran the guests' instructions, where there are guests. */
+  readonly accelerator?: Accelerator;
   readonly runs: readonly PaperRun[];
 }
 
@@ -89,18 +98,24 @@ const mostTps = 10_000;
 /** Of the application, in transactions a second of each VM: with one, with six. */
 const wantedTps = { 1: 4_000, 6: 700 } as const;
 const applicationRows = 20;
+/** Blocks a read of a guest: an emulated processor makes few reads a second, and the disk shall have to work. */
+const guestReadBlocks = 32;
 const writesPerSecond = 20;
 
-export function paperSettings({ device, seed, quick, repetitions }: SuiteOptions): PaperSettings {
+export function paperSettings(options: SuiteOptions): PaperSettings {
+  const { device, seed, quick, repetitions, live = false } = options;
   const dataMb = quick ? 90 : 300;
-  const cases: readonly PaperCase[] = [
-    { load: 'sequence', vmCount: 1 },
-    { load: 'sequence', vmCount: 6 },
-    ...(quick ? [] : [{ load: 'application', vmCount: 1 } as const]),
-    { load: 'application', vmCount: 6 },
-  ];
+  const cases: readonly PaperCase[] = live
+    ? [{ load: 'sequence', vmCount: 1 }]
+    : [
+        { load: 'sequence', vmCount: 1 },
+        { load: 'sequence', vmCount: 6 },
+        ...(quick ? [] : [{ load: 'application', vmCount: 1 } as const]),
+        { load: 'application', vmCount: 6 },
+      ];
   return {
-    ...{ engine: 'postgres', device, seed, clientCount: 1, repetitions, cases, dataMb },
+    ...{ engine: 'postgres', device, seed, clientCount: 1, repetitions, cases, dataMb, live },
+    patterns: live ? ['c', 'd'] : (Object.keys(patterns) as Pattern[]),
     // The three VMs of every site have no part in it.
     ...{ tableMb: 4, neighbourTableMb: 4, pace: { before: 1 }, agentLogLevel: 'debug' },
     others: [
@@ -121,22 +136,22 @@ export function paperStages(options: SuiteOptions): readonly Stage[] {
   return [...startStages(settings), ...runsOf(settings).map((run) => runStage(settings, run))];
 }
 
-type Planned = PaperCase & { readonly pattern: Pattern; readonly repetition: number };
+export type Planned = PaperCase & { readonly pattern: Pattern; readonly repetition: number };
 
 /** Interleaved: all patterns of all cases, then all over again. */
-function runsOf({ cases, repetitions }: PaperSettings): readonly Planned[] {
+function runsOf(settings: PaperSettings): readonly Planned[] {
+  const { cases, repetitions } = settings;
   return Array.from({ length: repetitions }, (_, i) =>
-    cases.flatMap((one) =>
-      (Object.keys(patterns) as Pattern[]).map((pattern) => ({ ...one, pattern, repetition: i + 1 })),
-    ),
+    cases.flatMap((one) => settings.patterns.map((pattern) => ({ ...one, pattern, repetition: i + 1 }))),
   ).flat();
 }
 
 function runStage(settings: PaperSettings, { load, vmCount, pattern }: Planned): Stage {
-  const { beforeMs, migrationMs, afterMs } = settings;
+  const { beforeMs, migrationMs, afterMs, live } = settings;
+  const what = live ? 'guest' : 'VM';
   return {
-    text: `(${pattern}) ${patterns[pattern]}: ${vmCount} ${vmCount === 1 ? 'VM' : 'VMs'}, ${load}`,
-    expectedMs: beforeMs + migrationMs + afterMs + (pattern === 'd' ? 22_000 : 16_000),
+    text: `(${pattern}) ${patterns[pattern]}: ${vmCount} ${what}${vmCount === 1 ? '' : 's'}, ${load}`,
+    expectedMs: beforeMs + migrationMs + afterMs + (pattern === 'd' ? 22_000 : 16_000) + (live ? 15_000 : 0),
   };
 }
 
@@ -145,8 +160,12 @@ export async function runPaper(
   lab: Pick<SuiteLab, 'owned' | 'onStage' | 'onLogs'> & { readonly onRun: (soFar: PaperBench) => void },
 ): Promise<PaperBench> {
   const { owned, onStage } = lab;
+  // Before minutes go by.
+  if (settings.live) await requireLiveGuests();
   const site = await Site.start({ ...settings, owned, onStage });
+  let guests: GuestFleet | undefined;
   try {
+    if (settings.live) guests = await guestsBeside(site);
     site.mover.pause();
     const sourceDisk = await limitDisk({
       ...{ owned, profile: settings.device, pids: pidsOf(site.source), dir: site.source.dataDir },
@@ -155,25 +174,32 @@ export async function runPaper(
     const runs: PaperRun[] = [];
     const bench: PaperBench = {
       ...{ settings, runs, version: site.database.version },
+      ...(guests === undefined ? {} : { accelerator: guests.host.accelerator }),
       device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     };
     for (const planned of runsOf(settings)) {
       onStage(runStage(settings, planned));
-      runs.push(await runOnce(site, { settings, planned, sourceDisk }));
+      runs.push(await runOnce(site, { settings, planned, sourceDisk, guests }));
       lab.onRun(bench);
     }
     return bench;
   } finally {
     lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
+    guests?.close();
     await site.close();
   }
 }
 
 async function runOnce(
   site: Site,
-  by: { readonly settings: PaperSettings; readonly planned: Planned; readonly sourceDisk: LimitedDisk },
+  by: {
+    readonly settings: PaperSettings;
+    readonly planned: Planned;
+    readonly sourceDisk: LimitedDisk;
+    readonly guests: GuestFleet | undefined;
+  },
 ): Promise<PaperRun> {
-  const { settings, planned, sourceDisk } = by;
+  const { settings, planned, sourceDisk, guests } = by;
   const { load, vmCount, pattern, repetition } = planned;
   const names = vmCount === 1 ? [singleVm] : sixVms;
   await prepareCaches(site, { pattern, names, sourceDisk });
@@ -182,33 +208,23 @@ async function runOnce(
     load === 'application'
       ? await RowWriter.start(primaryOf(site), names.map(tableOf), writesPerSecond)
       : undefined;
-  const started = await Promise.all(names.map((vm) => site.startVm(site.source, loadOf(planned, vm))));
+  const loads = names.map((vm) => loadOf(planned, vm, settings.live));
+  const fleet = await (guests === undefined ? startProcesses(site, loads) : startGuests(site, guests, loads));
   const disks = new DiskWatch({ source: sourceDisk, target: site.disk });
   try {
-    const followers = await Promise.all(started.map((vm) => follow(site, vm, stop.signal)));
+    const routes = await Promise.all(fleet.vms.map((vm) => follow(site, { fleet, vm, signal: stop.signal })));
     await systemClock.sleep(settings.beforeMs);
-    const warmed = pattern === 'd' ? await warmAll(site, names) : undefined;
-    const beginMs = Date.now();
-    await systemClock.sleep(settings.migrationMs);
-    const switched = await Promise.all(
-      followers.map((route, i) =>
-        route.through(() => arrive(site, { vm: names[i] ?? '', evidence: warmed?.[i]?.evidence }), {
-          replica: replicas.target,
-        }),
-      ),
-    );
+    const moved = await fleet.move(routes, { warm: pattern === 'd', migrationMs: settings.migrationMs });
     await systemClock.sleep(settings.afterMs);
-    const readBytes = bytesOfRead(planned);
+    const readBytes = bytesOfRead(planned, settings.live);
+    const { beginMs, intentMs, readyMs, downtimesMs } = moved;
     const relative = (points: readonly DiskSample[]) =>
       points.map((one) => ({ ...one, atMs: one.atMs - beginMs }));
-    const switchedMs = switched.map(({ atMs }) => atMs - beginMs);
-    const marks = warmed?.flatMap((one) => one.marks) ?? [];
-    const markMs = (name: string, pick: (...all: number[]) => number) =>
-      pick(...marks.filter((mark) => mark.name === name).map(({ atMs }) => atMs)) - beginMs;
-    for (const { evidence } of warmed ?? []) await settled(site, evidence.record.id);
+    const switchedMs = moved.switched.map(({ atMs }) => atMs - beginMs);
+    for (const id of moved.migrations) await settled(site, id);
     return {
       ...{ load, vmCount, pattern, repetition },
-      read: started.map((vm) => ({
+      read: fleet.vms.map((vm) => ({
         vm: vm.name,
         points: vm.samples.map(({ atMs, durationMs, transactions }) => ({
           ...{ atMs: atMs - beginMs, durationMs, bytes: transactions * readBytes },
@@ -216,16 +232,16 @@ async function runOnce(
       })),
       disks: { source: relative(disks.samples.source), target: relative(disks.samples.target) },
       switchedMs: [Math.min(...switchedMs), Math.max(...switchedMs)],
-      ...(warmed === undefined
-        ? {}
-        : { intentMs: markMs('intent', Math.min), readyMs: markMs('ready', Math.max) }),
-      failedQueries: started.reduce((sum, vm) => sum + vm.failedQueries, 0),
+      ...(intentMs === undefined ? {} : { intentMs: intentMs - beginMs }),
+      ...(readyMs === undefined ? {} : { readyMs: readyMs - beginMs }),
+      ...(downtimesMs === undefined ? {} : { downtimesMs }),
+      failedQueries: fleet.vms.reduce((sum, vm) => sum + vm.failedQueries, 0),
     };
   } finally {
     stop.abort();
     disks.stop();
     await writer?.stop();
-    await Promise.all(started.map((vm) => vm.stop()));
+    await Promise.all(fleet.vms.map((vm) => vm.stop()));
   }
 }
 
@@ -251,7 +267,8 @@ async function prepareCaches(
   await site.agents.source.answering(site.broker);
 }
 
-function loadOf({ load, vmCount }: PaperCase, vm: string): VmLoad {
+function loadOf({ load, vmCount }: PaperCase, vm: string, live: boolean): VmLoad {
+  if (live) return { vm, clientCount: 1, sequential: true, readRowCount: guestReadBlocks * blockRows };
   return load === 'sequence'
     ? {
         ...{ vm, clientCount: 1, maxTps: mostTps, sequential: true },
@@ -261,29 +278,17 @@ function loadOf({ load, vmCount }: PaperCase, vm: string): VmLoad {
 }
 
 /** Bytes of the rows of one read. */
-function bytesOfRead({ load, vmCount }: PaperCase): number {
+function bytesOfRead({ load, vmCount }: PaperCase, live: boolean): number {
+  if (live) return guestReadBlocks * blockBytes;
   const rows = load === 'sequence' ? (vmCount === 1 ? 2 : 1) * blockRows : applicationRows;
   return (rows * blockBytes) / blockRows;
 }
 
-async function follow(site: Site, vm: AppVm, signal: AbortSignal): Promise<RouteFollower> {
-  const dsnOf = (replica: string) => site.database.server(replica).url;
-  const follower = new RouteFollower({ broker: site.broker, vm, dsnOf, signal });
+async function follow(
+  site: Site,
+  { fleet, vm, signal }: { readonly fleet: Fleet; readonly vm: AppVm; readonly signal: AbortSignal },
+): Promise<RouteFollower> {
+  const follower = new RouteFollower({ broker: site.broker, vm, dsnOf: fleet.dsnOf, signal });
   await follower.start(replicas.source);
   return follower;
-}
-
-/** One intent a VM, all at once; as a hook does, the migration is held until they are ready. */
-async function warmAll(site: Site, names: readonly string[]): Promise<readonly Warmed[]> {
-  for (const vm of names) {
-    await until(
-      `the source to know ${vm}`,
-      async () => {
-        const found = await site.broker.profiles.get(pairKey(replicas.source, vm));
-        return (found?.value.relations.length ?? 0) > 0 ? true : undefined;
-      },
-      { timeoutMs: 30_000, everyMs: 100 },
-    );
-  }
-  return Promise.all(names.map((vm) => warmAhead(site, { vm, tables: [tableOf(vm)] })));
 }

@@ -20,6 +20,8 @@ export interface Suite {
   readonly engines?: readonly EngineKind[];
   /** Disks that it can be held to, the default first; none where a disk has no part in it. */
   readonly devices?: readonly DiskProfile[];
+  /** What `--live` does, where there is such an option. */
+  readonly live?: string;
   /** How often each arm runs without `--repetitions` and `--quick`. */
   readonly repetitions: number;
   /** All that will be done, in order, for the progress view. */
@@ -34,6 +36,8 @@ export interface SuiteOptions {
   readonly device: DiskProfile;
   /** Least data, one repetition: to see that it works, not for figures. */
   readonly quick: boolean;
+  /** Moves real guests. */
+  readonly live?: boolean;
   readonly seed: number;
   readonly repetitions: number;
 }

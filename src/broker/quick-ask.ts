@@ -24,12 +24,10 @@ export async function quickAsk(
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<unknown[]>((resolve, reject) => {
-      const { host, port, ...identity } = server;
+      const { host, port } = server;
       const answers = new Map<number, unknown>();
       let isGreeted = false;
       const inbox = `_INBOX.${process.pid.toString(36)}${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
-      const client = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1 };
-      const hello = { ...client, ...identity, lang: 'forewarm', version: '1', name: options.name };
       const reader = new FrameReader({
         info(info) {
           // A server says it again when its cluster changes.
@@ -40,7 +38,7 @@ export async function quickAsk(
             ({ subject, body }, at) =>
               `PUB ${subject} ${inbox}.${at} ${Buffer.byteLength(body)}\r\n${body}\r\n`,
           );
-          socket?.write(`CONNECT ${JSON.stringify(hello)}\r\nSUB ${inbox}.* 1\r\n${asked.join('')}`);
+          socket?.write(`${helloLine(server, options.name)}\r\nSUB ${inbox}.* 1\r\n${asked.join('')}`);
         },
         ping: () => socket?.write('PONG\r\n'),
         message(subject, body) {
@@ -66,6 +64,12 @@ export async function quickAsk(
     clearTimeout(timer);
     socket?.destroy();
   }
+}
+
+/** What a client says first, without its line's end. */
+export function helloLine({ host: _, port: __, ...identity }: QuickServer, name: string): string {
+  const client = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1 };
+  return `CONNECT ${JSON.stringify({ ...client, ...identity, lang: 'forewarm', version: '1', name })}`;
 }
 
 interface Frames {

@@ -54,7 +54,7 @@ function isThere(answer: unknown): boolean | undefined {
 }
 
 /** Of several servers the first. Undefined where TLS or keys are used, or the URL is not as plain as most are. */
-function plainServer({ url, creds, user, password, token }: VmKnownOptions): QuickServer | undefined {
+export function plainServer({ url, creds, user, password, token }: VmKnownOptions): QuickServer | undefined {
   const match = /^(?:nats:\/\/)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?\/?$/.exec(
     url.split(',')[0]!.trim(),
   );

@@ -34,7 +34,8 @@ export function createSuiteCommand(context: CommandContext, suite: Suite): Comma
     .option('--seed <number>', 'of everything that is drawn by lot', wholeNumber, 7)
     .option('--out <dir>', 'where results.json, report.html and the logs go', 'bench-results')
     .option('--json', 'print results.json on stdout too');
-  const { engines, devices } = suite;
+  const { engines, devices, live } = suite;
+  if (live !== undefined) command.option('--live', live);
   if (engines !== undefined) command.addOption(choice('--engine <name>', 'database product', engines));
   if (devices !== undefined) command.addOption(choice('--device <profile>', "target's disk", devices));
   return command.action((flags: SuiteFlags) => runSuite(context, suite, flags));
@@ -62,6 +63,7 @@ async function runSuite(context: CommandContext, suite: Suite, flags: SuiteFlags
   const { seed, engine = 'postgres', device = 'none', quick = false } = flags;
   const options: SuiteOptions = {
     ...{ seed, engine, device, quick },
+    ...(flags.live === true ? { live: true } : {}),
     repetitions: quick ? 1 : flags.repetitions,
   };
   const out = new OutFolder(flags.out);

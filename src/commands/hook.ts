@@ -8,6 +8,7 @@ import { replicaOfHost } from '../config/hook-glance.ts';
 import { loadHookConfig } from '../config/load.ts';
 import type { HookConfig } from '../config/options.ts';
 import { installLauncher, launcherPath, launcherScript } from '../hypervisor/libvirt-install.ts';
+import { shortcutFile } from '../hypervisor/shortcut.ts';
 import { findPrograms } from '../lab/find-program.ts';
 import { siblingScript } from '../lab/sibling-script.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
@@ -65,11 +66,16 @@ async function install(context: CommandContext, flags: InstallFlags): Promise<vo
       hint: 'Install coreutils: the hook is started through it.',
     });
   }
+  const [bash] = await findPrograms('bash');
   const script = launcherScript({
     command: [process.execPath, ...hookScript()],
     timeout,
     boundMs: Math.max(leastBoundMs, (config?.waitMs ?? 0) + beyondWaitMs),
     config: file,
+    quick:
+      bash !== undefined && existsSync(stranger)
+        ? { bash, script: stranger, shortcut: shortcutFile }
+        : undefined,
   });
   const path = launcherPath({ folder: flags.folder, libvirtVersion: libvirtVersion() });
   if (flags.dryRun === true) {
@@ -84,6 +90,7 @@ async function install(context: CommandContext, flags: InstallFlags): Promise<vo
 }
 
 const bundle = fileURLToPath(new URL('../hook/start.cjs', import.meta.url));
+const stranger = fileURLToPath(new URL('../hook/stranger.bash', import.meta.url));
 
 /** The hook as the build makes it; from the sources, the module itself. */
 function hookScript(): string[] {

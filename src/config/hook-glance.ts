@@ -6,6 +6,8 @@ import { hookDefaults, hookFile, natsDefaults } from './defaults.ts';
 
 /** What a hook must know to tell that a guest is none of ours. */
 export interface HookGlance {
+  /** The file as it was read. */
+  readonly text: string;
   readonly nats: {
     readonly url: string;
     readonly prefix: string;
@@ -34,7 +36,9 @@ export function glanceAtHookFile(env: Env): HookGlance | undefined {
   const ours = Object.keys(env).filter((name) => name.startsWith('FOREWARM_') && name !== 'FOREWARM_CONFIG');
   if (ours.length > 0) return undefined;
   try {
-    return readPlain(parse(readFileSync(env['FOREWARM_CONFIG'] ?? hookFile, 'utf8')));
+    const text = readFileSync(env['FOREWARM_CONFIG'] ?? hookFile, 'utf8');
+    const plain = readPlain(parse(text));
+    return plain === undefined ? undefined : { text, ...plain };
   } catch {
     return undefined;
   }
@@ -57,7 +61,7 @@ const textsOfNats = ['url', 'prefix', 'user', 'password', 'token', 'creds'] as c
 /** Those that may be given as the name of a file that holds them. */
 const filesOfNats = ['url', 'password', 'token'] as const;
 
-function readPlain(file: unknown): HookGlance | undefined {
+function readPlain(file: unknown): Omit<HookGlance, 'text'> | undefined {
   if (!isMap(file) || Object.keys(file).some((key) => !known.has(key))) return undefined;
   const { hosts, host, guests = {}, nats = {}, wait = hookDefaults.wait, state = hookDefaults.state } = file;
   if (!isTextMap(hosts) || !isTextMap(guests) || !isMap(nats)) return undefined;

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 /**
  * Makes the hook of three files, with V8's compiled code beside them: `start.cjs`, `hook.cjs` that tells whether a
- * guest is ours, and `rest.cjs`. A step of the project's build, since loading hundreds of modules takes longer than
+ * guest is ours, and `rest.cjs`; `stranger.bash` comes before them all. A step of the project's build, since loading hundreds of modules takes longer than
  * all that the hook does.
  */
 export async function buildHook(folder: string): Promise<void> {
@@ -40,6 +40,7 @@ export async function buildHook(folder: string): Promise<void> {
     outfile: join(folder, 'rest.cjs'),
     plugins: [elsewhere('forewarm:errors', ({ path }) => path.endsWith('/lib/errors.ts'))],
   });
+  copyFileSync(entry('stranger.bash'), join(folder, 'stranger.bash'));
   execFileSync(process.execPath, [join(folder, 'start.cjs'), '--compile']);
 }
 

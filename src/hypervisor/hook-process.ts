@@ -9,6 +9,7 @@ import { tell } from './hook-log.ts';
 import { parseCall } from './libvirt-call.ts';
 import { answerCall, type HookAnswer, type HookParts } from './libvirt-hook.ts';
 import { hardEnds, refusalStatus } from './refusal-status.ts';
+import { keepShortcut, shortcutVariable } from './shortcut.ts';
 
 /** What may follow a wait that is over: taking the intent back, and the log. In milliseconds. */
 const afterwardsMs = 1_500;
@@ -65,6 +66,7 @@ export async function runHookProcess(argv: readonly string[], refusal: number): 
       return end({ allow: true, line });
     }
     const glance = glanceAtHookFile(process.env);
+    const shortcut = process.env[shortcutVariable];
     logFile = glance?.logFile;
     return end(
       await answerCall(call, {
@@ -72,7 +74,11 @@ export async function runHookProcess(argv: readonly string[], refusal: number): 
         loadConfig: async () => (await import('../config/load.ts')).loadHookConfig().config,
         asksToRefuse: () => asksToRefuse(process.env),
         readXml: once(readStdin),
-        isVmKnown: (nats, vm) => isVmKnown({ ...nats, name: 'forewarm hook' }, vm),
+        isVmKnown: async (nats, vm) => {
+          const known = await isVmKnown({ ...nats, name: 'forewarm hook' }, vm);
+          if (!known && nats === glance?.nats && shortcut) keepShortcut(shortcut, glance);
+          return known;
+        },
         announcements: () => import('./hook-announcements.ts'),
         bound,
       }),

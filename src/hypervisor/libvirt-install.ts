@@ -1,8 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
+import { hookFile } from '../config/defaults.ts';
 import { ForewarmError } from '../lib/errors.ts';
 import { hardEnds, refusalStatus } from './refusal-status.ts';
+import { shortcutVariable } from './shortcut.ts';
 
 /** In every launcher that an install wrote. */
 const signature = 'written by `forewarm hook libvirt --install`';
@@ -19,8 +21,10 @@ export function launcherScript(options: {
   readonly boundMs: number;
   /** Passed on as FOREWARM_CONFIG. */
   readonly config: string | undefined;
+  /** What tells a stranger's guest without Node, where this host has what it needs. */
+  readonly quick?: QuickLook | undefined;
 }): string {
-  const { command, timeout, boundMs, config } = options;
+  const { command, timeout, boundMs, config, quick } = options;
   const boundSeconds = Math.ceil(boundMs / 1_000);
   return `#!/bin/sh
 # Forewarm's hook for libvirt, ${signature}; an install writes it anew.
@@ -30,9 +34,12 @@ case "$2 $3" in
   "migrate begin" | "stopped end" | "release end") ;;
   *) exit 0 ;;
 esac
-${config === undefined ? '' : `FOREWARM_CONFIG=${quote(config)}\nexport FOREWARM_CONFIG\n`}# A signal may be the hook's answer: of that the shell's own word goes nowhere, and what the hook says to stderr.
+${config === undefined ? '' : `FOREWARM_CONFIG=${quote(config)}\nexport FOREWARM_CONFIG\n`}${quick === undefined ? '' : quickLook(quick, config)}# A signal may be the hook's answer: of that the shell's own word goes nowhere, and what the hook says to stderr.
 exec 3>&2 2>/dev/null
-(exec ${quote(timeout)} -k 5 ${boundSeconds} ${command.map(quote).join(' ')} "$@" 2>&3 3>&-)
+answer() {
+  exec ${quote(timeout)} -k 5 ${boundSeconds} ${command.map(quote).join(' ')} "$@" 2>&3 3>&-
+}
+${quick === undefined ? '(answer "$@")' : `if [ -n "$xml" ]; then printf %s "$xml" | answer "$@"; else (answer "$@"); fi`}
 status=$?
 case $status in
   0 | ${128 + constants.signals[hardEnds.allow]}) exit 0 ;;
@@ -43,6 +50,25 @@ message="guest $1: the hook ended with $status (124: not within ${boundSeconds} 
 echo "forewarm: $message" >&3
 logger -t forewarm -- "$message" 3>&- </dev/null
 exit 0
+`;
+}
+
+/** A bash, `stranger.bash` and where its shortcut is. */
+export interface QuickLook {
+  readonly bash: string;
+  readonly script: string;
+  readonly shortcut: string;
+}
+
+/** What it took of stdin it gives back: then the hook's process reads it from there. */
+function quickLook({ bash, script, shortcut }: QuickLook, config = hookFile): string {
+  const [program, asked, file] = [bash, script, shortcut].map(quote);
+  return `xml=
+if [ -r ${file} ] && [ -r ${asked} ] && [ -x ${program} ]; then
+  xml=$(exec ${program} ${asked} ${file} ${quote(config)} "$@") && exit 0
+fi
+${shortcutVariable}=${file}
+export ${shortcutVariable}
 `;
 }
 

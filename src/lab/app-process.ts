@@ -1,3 +1,4 @@
+import { obey } from './app-commands.ts';
 import { AppLoad } from './app-load.ts';
 import type { AppCommand, AppConfig, AppReport } from './app-messages.ts';
 
@@ -15,43 +16,7 @@ function report(message: AppReport): void {
 
 const load = new AppLoad(config, report);
 
-function obey(command: AppCommand): void {
-  switch (command.kind) {
-    case 'switch':
-      load
-        .switchTo(command.dsn, command.measures)
-        .catch((error: unknown) => report({ kind: 'error', message: `switch: ${String(error)}` }));
-      return;
-    case 'measure':
-      load.measure(command.measures);
-      return;
-    case 'endMeasure':
-      load.endMeasure(command.name);
-      return;
-    case 'shift':
-      load.shift(command.share);
-      return;
-    case 'pace':
-      load.pace(command.maxTps);
-      return;
-    case 'mirror':
-      load
-        .mirror(command.dsn, command.share)
-        .catch((error: unknown) => report({ kind: 'error', message: `mirror: ${String(error)}` }));
-      return;
-    case 'pause':
-      load.pause();
-      return;
-    case 'resume':
-      load.resume();
-      return;
-    case 'stop':
-      load.stop();
-      return;
-  }
-}
-
-process.on('message', obey);
+process.on('message', (command: AppCommand) => obey(load, command, report));
 process.on('disconnect', () => load.stop());
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => load.stop());
 await load.run();

@@ -1,24 +1,52 @@
 import { EventEmitter, once } from 'node:events';
 import { ForewarmError } from '../lib/errors.ts';
 import type { AppCommand, AppConfig, AppReport, LoadSample, Measure } from './app-messages.ts';
-import type { OwnedChild, OwnedProcesses } from './owned-processes.ts';
+import type { OwnedProcesses } from './owned-processes.ts';
 import { siblingScript } from './sibling-script.ts';
 import { TouchedBlocks } from './touched-blocks.ts';
 
 type Switched = Extract<AppReport, { kind: 'switched' }>;
 
+/** The way to an application, wherever it runs. */
+export interface AppLink {
+  /** Of the process that it runs in. */
+  readonly pid: number;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<unknown>;
+  send(command: AppCommand): void;
+  onReport(listener: (report: AppReport) => void): void;
+  /** Ends it after the reads in flight. */
+  stop(): Promise<void>;
+}
+
 /** Starts an application VM as a process of its own; resolves when it is connected and reads. */
 export async function startAppVm(owned: OwnedProcesses, config: AppConfig): Promise<AppVm> {
-  const vm = new AppVm(owned, config);
+  const vm = new AppVm(config.vm, processLink(owned, config));
   await vm.ready();
   return vm;
+}
+
+function processLink(owned: OwnedProcesses, config: AppConfig): AppLink {
+  const started = owned.spawn(
+    process.execPath,
+    [...siblingScript(import.meta.url, 'app-process'), JSON.stringify(config)],
+    { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+  );
+  const { child, pid, ended } = started;
+  return {
+    ...{ pid, ended },
+    send(command) {
+      if (child.connected) child.send(command);
+    },
+    onReport: (listener) => void child.on('message', listener),
+    stop: () => owned.end(started, 'SIGTERM'),
+  };
 }
 
 /** The parent's handle of one application VM. */
 export class AppVm {
   readonly name: string;
-  readonly #owned: OwnedProcesses;
-  readonly #process: OwnedChild;
+  readonly #link: AppLink;
   readonly #events = new EventEmitter();
   readonly #samples: LoadSample[] = [];
   readonly #measured = new Map<string, LoadSample>();
@@ -26,20 +54,15 @@ export class AppVm {
   readonly #errors: string[] = [];
   #failed = 0;
 
-  constructor(owned: OwnedProcesses, config: AppConfig) {
-    this.name = config.vm;
-    this.#owned = owned;
-    this.#process = owned.spawn(
-      process.execPath,
-      [...siblingScript(import.meta.url, 'app-process'), JSON.stringify(config)],
-      { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-    );
-    this.#process.child.on('message', (message) => this.#take(message as AppReport));
-    void this.#process.ended.then(() => this.#events.emit('ended'));
+  constructor(name: string, link: AppLink) {
+    this.name = name;
+    this.#link = link;
+    link.onReport((report) => this.#take(report));
+    void link.ended.then(() => this.#events.emit('ended'));
   }
 
   get pid(): number {
-    return this.#process.pid;
+    return this.#link.pid;
   }
 
   /** All samples until now, one every 100 ms. */
@@ -119,9 +142,9 @@ export class AppVm {
     this.#send({ kind: 'resume' });
   }
 
-  /** Ends the process after the reads in flight. */
+  /** Ends it after the reads in flight. */
   async stop(): Promise<void> {
-    await this.#owned.end(this.#process, 'SIGTERM');
+    await this.#link.stop();
   }
 
   #forget(measures: readonly Measure[]): void {
@@ -132,7 +155,7 @@ export class AppVm {
   }
 
   #send(command: AppCommand): void {
-    if (this.#process.child.connected) this.#process.child.send(command);
+    this.#link.send(command);
   }
 
   #take(report: AppReport): void {

@@ -17,12 +17,26 @@ export interface HookResult {
   readonly stderr: string;
 }
 
+export interface CallOptions {
+  /** The domain's; one that libvirt sent, by default. */
+  readonly xml?: string;
+  /** Lets stdin never end. */
+  readonly keepStdin?: boolean;
+  readonly launcher?: string;
+  /** Beside libvirt's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** One hypervisor as libvirt's hook sees it: the installed launcher, its configuration and its notes. */
 export class HookHost {
   readonly pending: PendingMigrations;
   readonly configFile: string;
   /** What libvirt runs. */
   readonly launcher: string;
+  /** The same on a host without Node: what it answers, it has answered without. */
+  readonly launcherWithoutNode: string;
+  /** Written by the hook's process for the calls after it. */
+  readonly shortcut: string;
   readonly #folder: string;
   static #bundle: string | undefined;
 
@@ -31,15 +45,26 @@ export class HookHost {
     this.#folder = folder;
     this.configFile = join(folder, 'hook.yaml');
     this.pending = new PendingMigrations(join(folder, 'state'));
+    this.shortcut = join(folder, 'shortcut');
     this.configure(config);
     this.launcher = join(folder, 'qemu.d', 'forewarm');
-    const script = launcherScript({
-      command: [process.execPath, join(HookHost.#bundle!, 'start.cjs')],
+    this.launcherWithoutNode = join(folder, 'without-node', 'forewarm');
+    installLauncher(this.launcher, this.#script(process.execPath));
+    installLauncher(this.launcherWithoutNode, this.#script('/nowhere/node'));
+  }
+
+  #script(node: string): string {
+    return launcherScript({
+      command: [node, join(HookHost.#bundle!, 'start.cjs')],
       timeout: '/usr/bin/timeout',
       boundMs: 60_000,
       config: this.configFile,
+      quick: {
+        bash: '/bin/bash',
+        script: join(HookHost.#bundle!, 'stranger.bash'),
+        shortcut: this.shortcut,
+      },
     });
-    installLauncher(this.launcher, script);
   }
 
   /** Makes the hook as the build does; once, before the first host. */
@@ -61,9 +86,10 @@ export class HookHost {
    * One call, in the environment that libvirt gives. Resolves when the process has ended and nobody holds its
    * stdout and stderr any more.
    */
-  call(args: readonly string[], options: { readonly xml?: string; readonly keepStdin?: boolean } = {}) {
-    const child = spawn(this.launcher, args, {
-      env: { HOME: '/', LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  call(args: readonly string[], options: CallOptions = {}) {
+    const { launcher = this.launcher, env } = options;
+    const child = spawn(launcher, args, {
+      env: { HOME: '/', LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env },
       cwd: '/',
     });
     let [stdout, stderr] = ['', ''];
@@ -85,7 +111,7 @@ export class HookHost {
     });
   }
 
-  coming(guest: string, options: { readonly xml?: string; readonly keepStdin?: boolean } = {}) {
+  coming(guest: string, options: CallOptions = {}) {
     return this.call([guest, 'migrate', 'begin', '-'], options);
   }
 }

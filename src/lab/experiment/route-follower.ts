@@ -64,14 +64,15 @@ export class RouteFollower {
     const switched = new Promise<Switched>((resolve, reject) => {
       this.#awaited = { replica: to.replica, measures: to.measures ?? [], resolve, reject };
     });
-    const late = systemClock.sleep(routeTimeoutMs, timeout.signal).then(() => {
-      throw new ForewarmError('lab_unavailable', `the route did not lead to ${to.replica} in time`);
-    });
+    switched.catch(() => {});
     try {
       await change();
+      const late = systemClock.sleep(routeTimeoutMs, timeout.signal).then(() => {
+        throw new ForewarmError('lab_unavailable', `the route did not lead to ${to.replica} in time`);
+      });
+      late.catch(() => {});
       return await Promise.race([switched, late]);
     } finally {
-      late.catch(() => {});
       timeout.abort();
       this.#awaited = undefined;
     }

@@ -1,6 +1,7 @@
 import { type Broker, connectBroker } from '../../broker/broker.ts';
 import type { EngineKind } from '../../engines/engine.ts';
 import { silentLogger } from '../../lib/logger.ts';
+import type { AppConfig } from '../app-messages.ts';
 import { type AppVm, startAppVm } from '../app-vm.ts';
 import { type LimitedDisk, limitDisk } from '../disk.ts';
 import type { DiskProfile } from '../disk-profiles.ts';
@@ -81,6 +82,7 @@ export class Site {
   readonly options: SiteOptions;
   readonly database: Database;
   readonly broker: Broker;
+  readonly natsUrl: string;
   readonly agents: { readonly source: AgentProcess; readonly target: AgentProcess };
   readonly mover: AppVm;
   readonly resident: AppVm;
@@ -90,11 +92,15 @@ export class Site {
   readonly #stop = new AbortController();
 
   private constructor(
-    parts: Pick<Site, 'options' | 'database' | 'broker' | 'agents' | 'mover' | 'resident' | 'disk'>,
+    parts: Pick<
+      Site,
+      'options' | 'database' | 'broker' | 'natsUrl' | 'agents' | 'mover' | 'resident' | 'disk'
+    >,
   ) {
     this.options = parts.options;
     this.database = parts.database;
     this.broker = parts.broker;
+    this.natsUrl = parts.natsUrl;
     this.agents = parts.agents;
     this.mover = parts.mover;
     this.resident = parts.resident;
@@ -142,7 +148,7 @@ export class Site {
       pids: pidsOf(target),
       dir: target.dataDir,
     });
-    const site = new Site({ options, database, broker, agents, mover, resident, disk });
+    const site = new Site({ options, database, broker, natsUrl: nats.url, agents, mover, resident, disk });
     await site.route.start(replicas.source);
     return site;
   }
@@ -150,6 +156,11 @@ export class Site {
   /** Lets one of the other VMs read at a server until the caller stops it. */
   startVm(server: DatabaseServer, load: VmLoad): Promise<AppVm> {
     return startVm(this.options, server, load);
+  }
+
+  /** What an application is told that reads so, wherever it runs. */
+  configOf(server: DatabaseServer, load: VmLoad): AppConfig {
+    return configOf(this.options, server, load);
   }
 
   get source(): DatabaseServer {
@@ -261,9 +272,13 @@ function residentLoad({ residentHotShare: hotShare }: SiteOptions): VmLoad {
 }
 
 function startVm(options: SiteOptions, server: DatabaseServer, load: VmLoad): Promise<AppVm> {
+  return startAppVm(options.owned, configOf(options, server, load));
+}
+
+function configOf(options: SiteOptions, server: DatabaseServer, load: VmLoad): AppConfig {
   const { vm, clientCount, maxTps, ...shape } = load;
   const { sizeMb = 0 } = tablesOf(options).find((table) => table.vm === vm) ?? {};
-  return startAppVm(options.owned, {
+  return {
     ...{ vm, dsn: server.url, table: tableOf(vm), clientCount },
     shape: {
       rowCount: databaseKinds[options.engine].rowsForTable(sizeMb),
@@ -271,5 +286,5 @@ function startVm(options: SiteOptions, server: DatabaseServer, load: VmLoad): Pr
       ...shape,
     },
     ...(maxTps === undefined ? {} : { maxTps }),
-  });
+  };
 }

@@ -30,7 +30,7 @@ function partsOf(host: keyof typeof hosts, xml: string, changes: Partial<HookPar
   };
   return {
     glance: () => ({
-      ...{ nats, replica: hosts[host], guests: {}, waitMs: 20_000, state, logFile: undefined },
+      ...{ text: '', nats, replica: hosts[host], guests: {}, waitMs: 20_000, state, logFile: undefined },
     }),
     loadConfig: async () => config,
     asksToRefuse: () => false,

@@ -53,7 +53,7 @@ describe('the glance at the file', () => {
     const { config } = loadHookConfig({ file, env: {} });
     const { nats, guests, waitMs, state, logFile } = config;
     const set = Object.fromEntries(Object.entries(nats).filter(([, value]) => value !== undefined));
-    expect(seen).toEqual({ nats: set, replica: 'db2', guests, waitMs, state, logFile });
+    expect(seen).toEqual({ text, nats: set, replica: 'db2', guests, waitMs, state, logFile });
   });
 
   test("reads secrets' files, and lets stand what `route watch` reads there", () => {
