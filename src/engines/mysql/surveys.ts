@@ -53,8 +53,8 @@ const keptMs = 30_000;
 const changed = 0.2;
 const fewPages = 16;
 /**
- * While so much of an index lies in the pool for that it was asked for, further questions would find that: a survey
- * then serves on for as long as others cache as much as before.
+ * While more than this part of an index lies in the pool for that it was asked for, a survey serves on for as long as
+ * others cache as much as before: further questions would find what earlier ones brought.
  */
 const spoiledPart = 0.05;
 /** Entries that questions have brought which are asked for again, to see what part of them is there still. */
@@ -91,30 +91,46 @@ export class Surveys {
     const known = this.#of(index);
     await this.#checkOwn(known, bounds);
     const others = Math.max(0, count - known.own);
+      console.log('DBG', index.keyName, index.pages, { count, own: known.own, kept: known.survey?.count });
     const { survey: kept } = known;
-    if (kept !== undefined && Math.abs(others - kept.count) <= Math.max(kept.count * changed, fewPages)) {
+    if (kept !== undefined) {
       const isNew = performance.now() - known.takenMs < keptMs;
-      if (isNew || known.own > index.pages * spoiledPart) return { ...kept, count: others };
+      const isSpoiled = known.own > index.pages * spoiledPart;
+      const doubt = Math.max(kept.count * changed, known.own * changed, fewPages);
+      if (Math.abs(others - kept.count) <= doubt && (isNew || isSpoiled)) return { ...kept, count: others };
     }
     const finder = this.#spaces.of(index);
-    const cells = await this.of({ index, finder }, [{ from: 0, to: 1 }], bounds);
+    const cells = await this.#survey(known, finder, { region: [{ from: 0, to: 1 }], ...bounds });
     const places = cells.length === 0 ? undefined : placesOf(await finder.nodes(), typesOf(index));
-    const survey = { count: others, cells, places };
+    // Where all was asked for before, nothing new is told.
+    const survey =
+      cells.length === 0 && kept !== undefined
+        ? { ...kept, count: others }
+        : { count: others, cells, places };
     const nowMs = performance.now();
     Object.assign(known, { survey, takenMs: nowMs, checkedMs: nowMs });
     return survey;
   }
 
-  /** Of these stretches of it, now. */
+  /** Of these stretches of it, now; what earlier questions have brought counts as held. */
   async of(
     { index, finder }: { readonly index: StoredIndex; readonly finder: KeyFinder },
     region: readonly Stretch[],
-    { forMs, signal }: SurveyBounds,
+    bounds: SurveyBounds,
   ): Promise<readonly Cell[]> {
+    return this.#survey(nothingKnown(index), finder, { region, ...bounds });
+  }
+
+  async #survey(
+    known: Known,
+    finder: KeyFinder,
+    { region, forMs, signal }: SurveyBounds & { readonly region: readonly Stretch[] },
+  ): Promise<readonly Cell[]> {
+    const { index } = known;
     const width = region.reduce((sum, { from, to }) => sum + to - from, 0);
-    const most = Math.min(questions, Math.floor(index.pages * width * askedPart));
+    const most = questionsOf(index.pages * width);
     if (most < fewest) return [];
-    const known = this.#of(index);
+    const before = [...known.broughtAt];
     const found = await tolerant(signal, async () => {
       // Before the survey: it holds the one connection for walks.
       await this.#divide(known, finder, signal);
@@ -125,6 +141,7 @@ export class Surveys {
           cells: Math.min(cells, Math.ceil(most / 2)),
           questions: most,
           ask: async (place) => {
+            if (distance(before, place) < 1 / index.pages) return undefined;
             const guess = await finder.guessAt(place, pagesOfCut / index.pages);
             const answer = guess === undefined ? undefined : await prober.ask(guess);
             if (answer?.resident === false && known.broughtAt.push(place) > mostPlaces)
@@ -132,7 +149,7 @@ export class Surveys {
             return answer?.resident;
           },
           isOver: () => performance.now() > untilMs || signal?.aborted === true,
-          placeIn: (cell) => farFrom(known.broughtAt, cell),
+          placeIn: (cell) => farFrom(before, cell),
         }),
       );
     });
@@ -142,10 +159,7 @@ export class Surveys {
   #of(index: StoredIndex): Known {
     const known = this.#known.get(storedKey(index));
     if (known !== undefined && sameShape(known.index, index)) return known;
-    const fresh: Known = {
-      ...{ index, asked: new AskedEntries(), broughtAt: [], own: 0, checkedMs: 0 },
-      ...{ survey: undefined, takenMs: 0 },
-    };
+    const fresh = nothingKnown(index);
     this.#known.set(storedKey(index), fresh);
     return fresh;
   }
@@ -195,14 +209,22 @@ export class Surveys {
   }
 }
 
+const distance = (places: readonly number[], place: number): number =>
+  places.reduce((least, other) => Math.min(least, Math.abs(other - place)), 1);
+
+const questionsOf = (pages: number): number => Math.min(questions, Math.floor(pages * askedPart));
+
+const nothingKnown = (index: StoredIndex): Known => ({
+  ...{ index, asked: new AskedEntries(), broughtAt: [], own: 0, checkedMs: 0 },
+  ...{ survey: undefined, takenMs: 0 },
+});
+
 /** A place in a cell, by chance, away from these. */
 function farFrom(places: readonly number[], { from, to }: Stretch): number {
-  const distance = (place: number) =>
-    places.reduce((least, other) => Math.min(least, Math.abs(other - place)), 1);
   let best = { place: from, off: -1 };
   for (let nth = 0; nth < choices; nth++) {
     const place = from + (to - from) * Math.random();
-    const off = distance(place);
+    const off = distance(places, place);
     if (off > best.off) best = { place, off };
   }
   return best.place;
