@@ -46,6 +46,8 @@ interface Known {
   checkedMs: number;
   survey: WholeSurvey | undefined;
   takenMs: number;
+  /** By how much the count at the first look after the survey, less `own`, differs from the one before it. */
+  off: number | undefined;
 }
 
 /** A survey serves for so long, unless what others cache of the index grew or shrank by more than this part, and these pages. */
@@ -90,14 +92,18 @@ export class Surveys {
   async whole(index: StoredIndex, count: number, bounds: SurveyBounds): Promise<WholeSurvey> {
     const known = this.#of(index);
     await this.#checkOwn(known, bounds);
-    const others = Math.max(0, count - known.own);
-      console.log('DBG', index.keyName, index.pages, { count, own: known.own, kept: known.survey?.count });
+    // Two ways of counting differ by some pages: from the first look after a survey on it is known by how many.
+    const others = Math.max(0, count - known.own - (known.off ?? 0));
     const { survey: kept } = known;
     if (kept !== undefined) {
+      const doubt = known.off === undefined ? known.own * changed : 0;
+      const grown = others - kept.count;
       const isNew = performance.now() - known.takenMs < keptMs;
       const isSpoiled = known.own > index.pages * spoiledPart;
-      const doubt = Math.max(kept.count * changed, known.own * changed, fewPages);
-      if (Math.abs(others - kept.count) <= doubt && (isNew || isSpoiled)) return { ...kept, count: others };
+      if (Math.abs(grown) <= Math.max(kept.count * changed, doubt, fewPages) && (isNew || isSpoiled)) {
+        if (known.off === undefined) known.off = others - kept.count;
+        return { ...kept, count: kept.count + (doubt > 0 ? 0 : grown) };
+      }
     }
     const finder = this.#spaces.of(index);
     const cells = await this.#survey(known, finder, { region: [{ from: 0, to: 1 }], ...bounds });
@@ -108,7 +114,7 @@ export class Surveys {
         ? { ...kept, count: others }
         : { count: others, cells, places };
     const nowMs = performance.now();
-    Object.assign(known, { survey, takenMs: nowMs, checkedMs: nowMs });
+    Object.assign(known, { survey, takenMs: nowMs, checkedMs: nowMs, off: undefined });
     return survey;
   }
 
@@ -216,7 +222,7 @@ const questionsOf = (pages: number): number => Math.min(questions, Math.floor(pa
 
 const nothingKnown = (index: StoredIndex): Known => ({
   ...{ index, asked: new AskedEntries(), broughtAt: [], own: 0, checkedMs: 0 },
-  ...{ survey: undefined, takenMs: 0 },
+  ...{ survey: undefined, takenMs: 0, off: undefined },
 });
 
 /** A place in a cell, by chance, away from these. */
