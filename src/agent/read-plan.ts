@@ -138,8 +138,8 @@ async function holdBack(
   const { device, watch, trial } = context;
   let throttledMs = 0;
   let reason: ThrottleReason | undefined;
+  let felt = feltBy(watch);
   for (;;) {
-    const felt = feltBy(watch);
     const decision = decideThrottle({
       ...felt,
       baselineLatencyMs: watch.usual?.latencyMs ?? null,
@@ -152,11 +152,12 @@ async function holdBack(
       arrived: context.arrived(),
       chunkMs: step.chunkMs,
     });
-    reason ??= decision.reason;
+    if (reason === undefined || (reason === 'trial' && decision.action === 'pause')) reason = decision.reason;
     if (decision.action === 'try' && !step.stop.aborted) {
       const beganMs = systemClock.monotonicMs();
       await trial.run(felt);
       throttledMs += systemClock.monotonicMs() - beganMs;
+      // By the same figures: where they are reading's doing, the pause goes on.
       continue;
     }
     const leftMs = decision.pauseMs - throttledMs;
@@ -166,6 +167,7 @@ async function holdBack(
     await systemClock.sleep(sliceMs, step.stop);
     throttledMs += sliceMs;
     await watch.look();
+    felt = feltBy(watch);
   }
 }
 
