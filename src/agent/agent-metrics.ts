@@ -126,7 +126,7 @@ export class AgentMetrics {
     for (const code of ['message_malformed', 'version_unsupported', 'superseded'] as const) {
       refused.add({ code }, 0);
     }
-    for (const reason of ['residents_latency', 'io_wait', 'replay_lag', 'deadline_near'] as const) {
+    for (const reason of ['trial', 'residents_latency', 'io_wait', 'replay_lag', 'deadline_near'] as const) {
       throttled.add({ reason }, 0);
     }
     for (const vm of [...this.#vms, otherVm]) {

@@ -16,6 +16,7 @@ import { createReadiness } from './readiness.ts';
 import { tellAtScrapes } from './scraped-metrics.ts';
 import { ServerWatch } from './server-watch.ts';
 import { TargetShare } from './target-share.ts';
+import { TrialPause } from './trial-pause.ts';
 import { WorkSets } from './work-sets.ts';
 
 /** Part of the connections that may be at the disk at once; the others fill the pool meanwhile. */
@@ -34,6 +35,7 @@ export async function serveReplica(
 ): Promise<void> {
   const { config, broker, engine, logger, metrics } = agent;
   const watch = new ServerWatch(engine, logger);
+  const trial = new TrialPause(watch, logger);
   const device = new Device({ broker, replica: config.replica, logger });
   await Promise.all([watch.look(), device.restore()]);
   const share = new TargetShare({
@@ -41,7 +43,9 @@ export async function serveReplica(
     slots: Math.ceil(diskShare * config.warm.connections),
   });
   const profiles = new Profiles({ config, engine, broker, logger, metrics });
-  const parts: AgentParts = { config, broker, engine, watch, device, share, profiles, logger, metrics };
+  const parts: AgentParts = {
+    ...{ config, broker, engine, watch, trial, device, share, profiles, logger, metrics },
+  };
   const workSets = new WorkSets({ config, engine, profiles });
   const estimator = createEstimator(parts);
   const intake = new Intake(parts);

@@ -16,6 +16,7 @@ import { Journal } from './journal.ts';
 import type { Profiles } from './profiles.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { TargetShare } from './target-share.ts';
+import type { TrialPause } from './trial-pause.ts';
 import { warmUntilSettled } from './warm-vm.ts';
 
 /** What every migration of this agent works with. */
@@ -24,6 +25,7 @@ export interface AgentParts {
   readonly broker: Broker;
   readonly engine: Engine;
   readonly watch: ServerWatch;
+  readonly trial: TrialPause;
   readonly device: Device;
   readonly share: TargetShare;
   readonly profiles: Profiles;

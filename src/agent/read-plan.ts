@@ -1,19 +1,21 @@
-import type { Engine, LocalRelation, ServerHealth } from '../engines/engine.ts';
+import type { Engine, LocalRelation } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { estimateMs } from '../planning/cost-model.ts';
 import { type Cursor, nextStep, type ReadStep, startCursor } from '../planning/extents.ts';
 import { gapChooser } from '../planning/gaps.ts';
 import { interleave } from '../planning/interleave.ts';
 import type { Plan } from '../planning/plan.ts';
-import { decideThrottle, type ThrottleReason } from '../planning/throttle.ts';
+import { decideThrottle, type Felt, type ThrottleReason } from '../planning/throttle.ts';
 import type { Device } from './device.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { Place } from './target-share.ts';
+import type { TrialPause } from './trial-pause.ts';
 
 export interface ReadContext {
   readonly engine: Engine;
   readonly device: Device;
   readonly watch: ServerWatch;
+  readonly trial: TrialPause;
   readonly place: Place;
   readonly blockBytes: number;
   readonly stepBytes: number;
@@ -77,6 +79,11 @@ export async function readPlan(
     try {
       while (!stop.aborted && !context.place.outdated) {
         const endTurn = await context.place.turn();
+        if (context.trial.underWay !== null) {
+          endTurn();
+          await context.trial.underWay;
+          continue;
+        }
         const step = stop.aborted || context.place.outdated ? null : take();
         if (step === null) {
           endTurn();
@@ -106,6 +113,7 @@ async function readStep(
   let blocks: number;
   let diskMs: number;
   let filledAside = false;
+  const endReading = context.trial.reading();
   try {
     const { relation, tier, readThrough, wanted } = step;
     const onDiskDone = () => {
@@ -114,6 +122,7 @@ async function readStep(
     };
     ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted, onDiskDone }, rest.stop));
   } finally {
+    endReading();
     diskMs = endTurn();
   }
   if (blocks > 0 && rest.learns) device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
@@ -132,19 +141,31 @@ async function holdBack(
   context: ReadContext,
   step: { readonly stop: AbortSignal; readonly remainingBytes: number; readonly chunkMs: number },
 ): Promise<Pick<StepReport, 'throttledMs' | 'throttleReason'>> {
-  const { device, watch } = context;
+  const { device, watch, trial } = context;
   let throttledMs = 0;
   let reason: ThrottleReason | undefined;
+  let felt = feltBy(watch);
   for (;;) {
     const decision = decideThrottle({
-      ...residentFigures(watch),
+      ...felt,
+      baselineLatencyMs: watch.usual?.latencyMs ?? null,
+      cause: trial.cause,
+      nowMs: systemClock.monotonicMs(),
+      lagMs: watch.health?.lagMs ?? null,
       lagLimitMs: context.maxLagMs,
       untilDeadlineMs: context.deadlineMs === null ? null : context.deadlineMs - Date.now(),
       remainingMs: estimateMs(device.model, 0, step.remainingBytes),
       arrived: context.arrived(),
       chunkMs: step.chunkMs,
     });
-    reason ??= decision.reason;
+    if (reason === undefined || (reason === 'trial' && decision.action === 'pause')) reason = decision.reason;
+    if (decision.action === 'try' && !step.stop.aborted) {
+      const beganMs = systemClock.monotonicMs();
+      await trial.run(felt);
+      throttledMs += systemClock.monotonicMs() - beganMs;
+      // By the same figures: where they are reading's doing, the pause goes on.
+      continue;
+    }
     const leftMs = decision.pauseMs - throttledMs;
     if (decision.action === 'go' || leftMs <= 0 || step.stop.aborted)
       return { throttledMs, throttleReason: reason };
@@ -152,17 +173,11 @@ async function holdBack(
     await systemClock.sleep(sliceMs, step.stop);
     throttledMs += sliceMs;
     await watch.look();
+    felt = feltBy(watch);
   }
 }
 
-function residentFigures(watch: ServerWatch) {
-  const health: ServerHealth | null = watch.health;
-  return {
-    baselineLatencyMs: watch.usual?.latencyMs ?? null,
-    latencyMs: watch.current.latencyMs,
-    statements: watch.current.statements,
-    active: health?.active ?? 0,
-    ioWaiting: health?.ioWaiting ?? 0,
-    lagMs: health?.lagMs ?? null,
-  };
+function feltBy({ current, health }: ServerWatch): Felt {
+  const { latencyMs, statements } = current;
+  return { latencyMs, statements, active: health?.active ?? 0, ioWaiting: health?.ioWaiting ?? 0 };
 }

@@ -25,7 +25,7 @@ export async function readRound(
   round: Round,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const { config, engine, device, watch, metrics } = run.parts;
+  const { config, engine, device, watch, trial, metrics } = run.parts;
   const { situation, context, figures, place, nearEnd } = round;
   figures.startRound(situation, blockBytes);
   metrics.round(run.record.vm);
@@ -37,7 +37,7 @@ export async function readRound(
     const complete = await readPlan(
       situation.segments,
       {
-        ...{ engine, device, watch, place, blockBytes },
+        ...{ engine, device, watch, trial, place, blockBytes },
         stepBytes: config.warm.chunkBytes,
         connections: config.warm.connections,
         maxLagMs: config.warm.maxLagMs,

@@ -31,6 +31,7 @@ export async function runAgent(
   const engine = createEngine(kind, {
     ...database,
     ...{ replica: config.replica, vms: config.vms, logger, onQuery: metrics.onQuery },
+    exactMs: config.observe.exactMs,
   });
   try {
     await serveReplica({ config, broker, engine, logger, metrics }, signal);

@@ -76,6 +76,16 @@ export class ServerWatch {
   /** Looks again when the last look is older than half a second; never rejects. */
   async look(): Promise<void> {
     if (this.#clock.monotonicMs() - this.#lookedAtMs < lookAgainMs) return;
+    await this.#lookOnce();
+  }
+
+  /** A look that begins now; never rejects. */
+  async lookNow(): Promise<void> {
+    await this.#looking;
+    await this.#lookOnce();
+  }
+
+  async #lookOnce(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = null;
     });
@@ -113,7 +123,8 @@ export function isStale({ ageMs }: ServerWatch): boolean {
   return ageMs >= hangsMs;
 }
 
-function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {
+/** What residents felt between two looks. */
+export function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {
   const calls = (now.statements?.calls ?? 0) - (before?.statements?.calls ?? 0);
   const ms = (now.statements?.ms ?? 0) - (before?.statements?.ms ?? 0);
   // Counters that fell were reset; they say nothing this time.

@@ -55,6 +55,7 @@ async function checkEngine(config: AgentConfig): Promise<readonly Finding[]> {
       databases: config.database.databases,
       vms: config.vms,
       statementTimeoutMs: config.database.statementTimeoutMs,
+      exactMs: config.observe.exactMs,
       logger: silentLogger,
     });
     try {

@@ -84,6 +84,11 @@ export const agentOptions = {
       default: '300ms',
       description: 'Fast sampling on an intent, for a better split of VMs that share a role; `0s` is none.',
     }),
+    exact: option(duration, {
+      default: '0s',
+      description:
+        'So often one VM after the other is counted alone for a second, while statistics of all other sessions stop; `0s` is never. MariaDB, MySQL.',
+    }),
   },
   warm: {
     goal: option(fraction, {

@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly vms: readonly VmRule[];
   /** Bound of every statement that Forewarm runs, in milliseconds. */
   readonly statementTimeoutMs: number;
+  /** How often each VM's accesses are counted alone, where the engine can; 0 or left out: never. */
+  readonly exactMs?: number;
   readonly logger: Logger;
   /** Told of each statement that Forewarm ran. */
   readonly onQuery?: QueryListener;

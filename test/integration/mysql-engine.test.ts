@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, LocalRelation, QueryListener, RelationMatch } from '../../src/engines/engine.ts';
-import { Admission } from '../../src/engines/mysql/admission.ts';
-import { createMysqlConnections } from '../../src/engines/mysql/connections.ts';
+import type { Engine, LocalRelation, RelationMatch } from '../../src/engines/engine.ts';
 import { createMysqlEngine } from '../../src/engines/mysql/engine.ts';
 import { type MysqlCluster, startMysqlCluster } from '../../src/lab/mysql-cluster.ts';
 import { runScript } from '../../src/lab/mysql-script.ts';
@@ -318,86 +316,6 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
       expect(done.blocks).toBe(0);
     } finally {
       await cluster.server('db2').query('RENAME TABLE elsewhere TO uniquely');
-    }
-  });
-
-  const setting = async () =>
-    Number(
-      (await cluster.server('db2').query<{ v: number }>('SELECT @@GLOBAL.innodb_old_blocks_time AS v'))[0]?.v,
-    );
-
-  /** Of a full pool, whose server takes part. */
-  const admissionOn = (onQuery?: QueryListener) => {
-    const connections = createMysqlConnections({
-      replica: 'db2',
-      url: cluster.server('db2').url({ user: 'forewarm', password: 'secret' }),
-      ...{ databases: [], statementTimeoutMs: 10_000, logger: silentLogger },
-      ...(onQuery === undefined ? {} : { onQuery }),
-    });
-    const admission = new Admission(connections, silentLogger);
-    admission.update({ freeBlocks: 0, poolBlocks: 8_192 }, { admits: true, oldBlocksTimeMs: 1_000 });
-    return { connections, admission };
-  };
-
-  it('lets new pages in for a while, and the server takes that back by itself', async () => {
-    // The warming before it may have called it last, for a second.
-    await expect.poll(setting, { timeout: 10_000 }).toBeGreaterThan(0);
-    const before = await setting();
-    const caller = await cluster.server('db2').connect({ user: 'forewarm', password: 'secret' });
-    const calling = caller.query('CALL forewarm.admit_new_pages(1500)').catch(() => {});
-    await expect.poll(setting, { timeout: 5_000 }).toBe(0);
-    caller.destroy();
-    await calling;
-    await expect.poll(setting, { timeout: 10_000 }).toBe(before);
-  });
-
-  it('lets them in by one call at a time for as long as any of several reads lasts', async () => {
-    const db2 = cluster.server('db2');
-    await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
-    const callers = async () =>
-      Number(
-        (
-          await db2.query<{ n: number }>(
-            "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'",
-          )
-        )[0]?.n,
-      );
-    let calls = 0;
-    const { connections, admission } = admissionOn((name) => {
-      if (name === 'admit-new-pages') calls++;
-    });
-    try {
-      const [first, second, third] = [admission.hold(), admission.hold(), admission.hold()];
-      await expect.poll(setting, { timeout: 5_000 }).toBe(0);
-      expect(await callers()).toBe(1);
-      third();
-      first();
-      // The call under way was made while all three held it, the ones behind it for the second alone.
-      await expect.poll(() => calls, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
-      await expect.poll(setting, { timeout: 5_000 }).toBe(0);
-      second();
-      await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
-      expect(await callers()).toBe(0);
-    } finally {
-      await connections.close();
-    }
-  });
-
-  it('takes that back where the session that let them in was killed', async () => {
-    const db2 = cluster.server('db2');
-    await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
-    const { connections, admission } = admissionOn();
-    const release = admission.hold();
-    try {
-      await expect.poll(setting, { timeout: 5_000 }).toBe(0);
-      const [caller] = await db2.query<{ id: number }>(
-        "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'",
-      );
-      await db2.query('KILL ?', [caller?.id]);
-      await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
-    } finally {
-      release();
-      await connections.close();
     }
   });
 });

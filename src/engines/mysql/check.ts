@@ -10,6 +10,7 @@ import type { Dialect } from './versions.ts';
 const settingsStatement = sqlStatement('check-settings');
 const databasesStatement = sqlStatement('databases');
 const sizesStatement = sqlStatement('index-sizes');
+const countStatement = sqlStatement('count-alone');
 
 interface Settings {
   readonly performanceSchema: number | string;
@@ -17,8 +18,11 @@ interface Settings {
   readonly serverMs: number | string;
 }
 
-/** Everything that the agent needs of this server, all faults at once; never rejects. */
-export async function check(connections: MysqlConnections): Promise<Finding[]> {
+/** Everything that the agent needs of this server, all faults at once; never rejects. `exact`: VMs are to be counted alone. */
+export async function check(
+  connections: MysqlConnections,
+  { exact }: { readonly exact: boolean },
+): Promise<Finding[]> {
   try {
     connections.refresh();
     const startedMs = Date.now();
@@ -32,6 +36,7 @@ export async function check(connections: MysqlConnections): Promise<Finding[]> {
       ...(await databaseFindings(connections)),
       ...(await privilegeFindings(connections, dialect)),
       ...(Number(settings?.performanceSchema) === 1 ? [await statementFinding(connections)] : []),
+      ...(exact ? [await exactFinding(connections)] : []),
     ];
   } catch (error) {
     const hint = error instanceof ForewarmError ? error.hint : undefined;
@@ -44,6 +49,19 @@ export async function check(connections: MysqlConnections): Promise<Finding[]> {
       },
     ];
   }
+}
+
+/** By trying, for no time at all: nothing is changed. */
+async function exactFinding(connections: MysqlConnections): Promise<Finding> {
+  const subject = 'observe.exact';
+  if (await isAllowed(() => connections.query(countStatement, ['', 0])))
+    return ok(subject, 'VMs can be counted alone');
+  return {
+    level: 'warning',
+    subject,
+    message: 'forewarm.count_alone cannot be called: VMs are told apart by their statements alone',
+    remedy: 'Run sql/mysql/setup.sql on the primary.',
+  };
 }
 
 const ok = (subject: string, message: string): Finding => ({ level: 'ok', subject, message });

@@ -10,7 +10,7 @@ import { type Dialect, type ServerVersion, versionOf } from './versions.ts';
 const versionStatement = sqlStatement('version');
 
 /** What a connection is for. Each has its own few, so that a long read never delays a sample. */
-export type Purpose = 'observe' | 'walk' | 'warm' | 'admit' | 'cancel';
+export type Purpose = 'observe' | 'walk' | 'warm' | 'admit' | 'count' | 'cancel';
 
 export type ConnectionsOptions = Omit<EngineOptions, 'vms'>;
 
@@ -48,7 +48,7 @@ export interface MysqlConnections {
 }
 
 /** Connections of each purpose at most; they are opened when they are needed. */
-const poolSizes: Record<Purpose, number> = { observe: 2, walk: 1, warm: 16, admit: 1, cancel: 1 };
+const poolSizes: Record<Purpose, number> = { observe: 2, walk: 1, warm: 16, admit: 1, count: 1, cancel: 1 };
 const idleMs = 60_000;
 const connectTimeoutMs = 5_000;
 /** The server ends a statement by itself; a connection that is half open is given up this much later. */

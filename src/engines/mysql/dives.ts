@@ -1,6 +1,6 @@
 import type { MysqlConnections } from './connections.ts';
+import type { Dives, Key } from './key-division.ts';
 import { type Condition, prefixCondition } from './key-range.ts';
-import type { Dives, Key } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
@@ -38,6 +38,17 @@ export const leastFrom = (
   from: { readonly value: KeyValue; readonly exclusive: boolean },
 ): Condition =>
   extreme(index, prefix, { what: 'MIN', operator: from.exclusive ? '>' : '>=', value: from.value });
+
+/** The least and the greatest value under a prefix; only where `canAskLeast`. */
+export function edgesUnder(index: StoredIndex, prefix: Key): Condition {
+  const names = index.columns.map((one) => one.name);
+  const column = quoteIdentifier(names[prefix.length]!);
+  const { text, values } = prefixCondition(names, prefix);
+  return {
+    text: `SELECT MIN(${column}) AS low, MAX(${column}) AS high FROM ${fromIndex(index)} WHERE ${text}`,
+    values,
+  };
+}
 
 function extreme(
   index: StoredIndex,

@@ -61,7 +61,7 @@ export function createMysqlEngine(
     // InnoDB has no count of uses to raise: a page is young or old.
     raiseHeat: async () => {},
     foresee: async () => {},
-    check: () => check(connections),
+    check: () => check(connections, { exact: (options.exactMs ?? 0) > 0 }),
     close: () => connections.close(),
   };
 }

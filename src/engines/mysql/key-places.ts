@@ -1,5 +1,5 @@
 import type { KeyPlace, WireKey } from '../../planning/work-set.ts';
-import type { KeyNode } from './key-space.ts';
+import type { KeyNode } from './key-division.ts';
 import { counted, isOrdered, type KeyValue, type ValueType } from './key-values.ts';
 
 /** More than these would make a work set big; the target then finds places by itself. */

@@ -1,4 +1,5 @@
-import type { Bound, Key } from './key-space.ts';
+import type { Key } from './key-division.ts';
+import type { Bound } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
 

@@ -43,6 +43,16 @@ export class ObservedSessions {
     return [...this.#owners.values()].filter((one) => one.vm === '' && !one.own).length;
   }
 
+  /** VMs with sessions at the last look. */
+  get vms(): ReadonlySet<string> {
+    return new Set([...this.#owners.values()].map(({ vm }) => vm).filter((vm) => vm !== ''));
+  }
+
+  /** The threads of a VM's sessions at the last look. */
+  threadsOf(vm: string): number[] {
+    return [...this.#owners].filter(([, owner]) => owner.vm === vm).map(([threadId]) => threadId);
+  }
+
   async refresh(): Promise<void> {
     const rows = await this.#connections.query<SessionRow>(sessionsStatement);
     if (rows.some((row) => isHostName(row.host) && !this.#addresses.has(row.host ?? ''))) {

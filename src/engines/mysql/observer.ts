@@ -6,6 +6,8 @@ import { Catalog } from './catalog.ts';
 import type { MysqlConnections } from './connections.ts';
 import { missingConsumers } from './consumers.ts';
 import { StatementEvidence } from './evidence.ts';
+import { ExactCounts } from './exact-counts.ts';
+import { exactly } from './exact-shares.ts';
 import { Explanations } from './explanations.ts';
 import { StatementHistory } from './history.ts';
 import { IndexUsage } from './index-usage.ts';
@@ -27,6 +29,8 @@ export interface MysqlObserverOptions {
   readonly clock?: Clock;
   /** Accesses and samples count half after this time. */
   readonly evidenceHalfLifeMs?: number;
+  /** How often VMs are counted alone, each in its turn; 0, as it is by default, is never. */
+  readonly exactMs?: number | undefined;
   /** Bound of one question to the planner. */
   readonly explainTimeoutMs?: number;
 }
@@ -59,6 +63,7 @@ class MysqlObserver implements Observer {
   readonly #processes: ProcessSamples;
   readonly #counts: StatementCounts;
   readonly #usage: IndexUsage;
+  readonly #exact: ExactCounts;
   readonly #catalog: Catalog;
   readonly #explanations: Explanations;
   readonly #ledger: Ledger;
@@ -80,6 +85,8 @@ class MysqlObserver implements Observer {
     this.#processes = new ProcessSamples({ connections, matcher, vms, evidence, sessions });
     this.#counts = new StatementCounts(connections, evidence);
     this.#usage = new IndexUsage(connections);
+    const { logger, exactMs: everyMs = 0 } = options;
+    this.#exact = new ExactCounts({ connections, sessions, logger, everyMs, clock: this.#clock });
     this.#catalog = new Catalog(connections, nowMs);
     const planner = new Planner(connections, options.explainTimeoutMs ?? 1_000);
     this.#explanations = new Explanations({ planner, catalog: this.#catalog, evidence, nowMs });
@@ -106,12 +113,18 @@ class MysqlObserver implements Observer {
     this.#lastMs = nowMs;
     const keep = 0.5 ** (windowMs / (this.#options.evidenceHalfLifeMs ?? 300_000));
     const deltas = await this.#deltas(sight, { windowMs, keep });
-    if (sight !== 'processes') await this.#usage.collect(keep);
+    if (sight !== 'processes') {
+      await this.#usage.collect(keep);
+      await this.#exact.collect(keep);
+    }
     this.#evidence.age(keep);
-    if (deltas === undefined || first) return this.#ledger.take(windowMs, this.#unmatchedSessions(sight));
-    this.#ledger.add(deltas, keep);
-    await this.#settle();
-    return this.#ledger.take(windowMs, this.#unmatchedSessions(sight));
+    if (deltas !== undefined && !first) {
+      this.#ledger.add(deltas, keep);
+      await this.#settle();
+    }
+    const seen = this.#ledger.take(windowMs, this.#unmatchedSessions(sight));
+    const vms = [...seen.vms].map(([vm, one]) => [vm, exactly(one, this.#exact.of(vm))] as const);
+    return { ...seen, vms: new Map(vms) };
   }
 
   /** Statements that are prepared for each execution have neither a history nor a digest there. */

@@ -103,7 +103,10 @@ function relationsOf(shares: ReadonlyMap<string, number>, seeds: readonly Seed[]
 }
 
 /** The clustered index is the table. */
-export function refOf({ database, name }: CatalogTable, index: string): RelationRef {
+export function refOf(
+  { database, name }: Pick<CatalogTable, 'database' | 'name'>,
+  index: string,
+): RelationRef {
   if (index === clustered) return { database, schema: database, name, kind: 'table' };
   return {
     database,

@@ -21,8 +21,8 @@ export interface SurveyOptions {
   /** Undefined where no key can be asked for. */
   readonly ask: (place: number) => Promise<boolean | undefined>;
   readonly isOver: () => boolean;
-  /** 0 to 1: two surveys must not ask for the same keys, since asking brings their pages. */
-  readonly random: () => number;
+  /** Where in a cell to ask: two surveys must not ask for the same keys, since asking brings their pages. */
+  readonly placeIn: (cell: Stretch) => number;
 }
 
 interface Asked extends Stretch {
@@ -60,7 +60,7 @@ async function askAll(cells: readonly Asked[], most: number, options: SurveyOpti
   for (const cell of cells) {
     if (asked >= most || options.isOver()) break;
     asked++;
-    cell.resident = await options.ask(cell.from + (cell.to - cell.from) * options.random());
+    cell.resident = await options.ask(options.placeIn(cell));
   }
   return asked;
 }

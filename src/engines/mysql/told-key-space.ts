@@ -1,4 +1,5 @@
-import { type Bound, type Guess, guessIn, type KeyFinder, type KeyNode, keyOf, nodeAt } from './key-space.ts';
+import { type KeyNode, keyOf } from './key-division.ts';
+import { type Bound, type Guess, guessIn, type KeyFinder, nodeAt } from './key-space.ts';
 import type { ValueType } from './key-values.ts';
 
 /** Places as another copy of the index told them: nothing is asked, and they are as wrong as they were there. */

@@ -91,7 +91,9 @@ async function findParts(
   for (const one of new Set(stored)) {
     const count = countOf(one);
     if (one.overflow) continue;
-    if (isPartly(count, sizeOf(one, count))) partly.push(one);
+    // What questions have brought is nobody's.
+    const asked = isPartly(count - surveys.ownPages(one), sizeOf(one, count));
+    if (asked || isPartly(count, sizeOf(one, count))) partly.push(one);
     else parts.set(one, hotPart(count, sizeOf(one, count), []));
   }
   partly.sort((a, b) => countOf(b) - countOf(a));
@@ -99,8 +101,8 @@ async function findParts(
   for (const [at, one] of partly.entries()) {
     const count = countOf(one);
     const forMs = Math.max(0, endMs - performance.now()) / Math.min(2, partly.length - at);
-    const { cells, places } = await surveys.whole(one, count, { forMs, signal });
-    const part = hotPart(count, sizeOf(one, count), cells, places !== undefined);
+    const { count: others, cells, places } = await surveys.whole(one, count, { forMs, signal });
+    const part = hotPart(others, sizeOf(one, count), cells, places !== undefined);
     parts.set(one, part.means === means.probed && places !== undefined ? { ...part, places } : part);
   }
   for (const one of stored) {

@@ -27,6 +27,7 @@ async function surveyOf(
   options: { region?: Stretch[]; questions?: number; over?: (asked: number) => boolean } = {},
 ): Promise<{ cells: readonly Cell[]; asked: number }> {
   let asked = 0;
+  const random = randomFrom(seed);
   const cells = await survey({
     region: options.region ?? [{ from: 0, to: 1 }],
     cells: 192,
@@ -36,7 +37,7 @@ async function surveyOf(
       return blockCount(intersect(held, singleRange(Math.floor(place * size), 1, 1))) > 0;
     },
     isOver: () => options.over?.(asked) ?? false,
-    random: randomFrom(seed),
+    placeIn: ({ from, to }) => from + (to - from) * random(),
   });
   return { cells, asked };
 }

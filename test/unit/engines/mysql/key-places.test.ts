@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { KeyNode } from '../../../../src/engines/mysql/key-division.ts';
 import { nodesOf, placesOf } from '../../../../src/engines/mysql/key-places.ts';
-import type { KeyNode } from '../../../../src/engines/mysql/key-space.ts';
 import type { KeyValue, ValueType } from '../../../../src/engines/mysql/key-values.ts';
 import { ToldKeySpace } from '../../../../src/engines/mysql/told-key-space.ts';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Key } from '../../../../src/engines/mysql/key-division.ts';
 import { type Condition, rangeCondition } from '../../../../src/engines/mysql/key-range.ts';
-import type { Bound, Key } from '../../../../src/engines/mysql/key-space.ts';
+import type { Bound } from '../../../../src/engines/mysql/key-space.ts';
 
 type Row = readonly (number | null)[];
 const columns = ['a', 'b', 'c'];

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Bound, type Dives, type Key, KeySpace } from '../../../../src/engines/mysql/key-space.ts';
+import type { Dives, Key } from '../../../../src/engines/mysql/key-division.ts';
+import { type Bound, KeySpace } from '../../../../src/engines/mysql/key-space.ts';
 import type { KeyValue, ValueType } from '../../../../src/engines/mysql/key-values.ts';
 
 type Row = readonly KeyValue[];
@@ -173,6 +174,35 @@ describe('a key space', () => {
       // Between values that share a stretch it is off by one of them.
       expect(Math.abs(place - at / 20)).toBeLessThan(0.12);
     }
+  });
+
+  it.each([
+    ['as many rows each', (i: number) => Math.floor(i / 50)],
+    ['unlike numbers of rows', (i: number) => Math.floor((Math.sqrt(1 + 8 * Math.floor(i / 16)) - 1) / 2)],
+  ])('guesses anywhere among the rows of few values with %s', async (_, columnOf) => {
+    const rows = Array.from({ length: 2_000 }, (_, i) => [columnOf(i), (i * 7) % 100_003]);
+    const { index, within } = indexOf(rows, ['integer', 'integer'], likeInnodb);
+    const space = new KeySpace(index, ['integer', 'integer'], { finest: 1 / 16 });
+    const found = new Set<string>();
+    for (let at = 0; at < 400; at++) {
+      const guess = await space.guessAt((at + 0.5) / 400);
+      const next = within([...guess!.prefix, guess!.value], [])[0];
+      found.add(JSON.stringify(next));
+    }
+    expect(found.size).toBeGreaterThan(300);
+  });
+
+  it('asks no more of a first column with many values than of one that is alone', async () => {
+    const dividing = async (types: readonly ValueType[]) => {
+      const rows = Array.from({ length: 2_000 }, (_, i) => [i * 7, i]);
+      const { index, dives } = indexOf(rows, types, likeInnodb);
+      const nodes = await new KeySpace(index, types, { finest: 1 / 64 }).nodes();
+      return { nodes: nodes.length, dives: dives() };
+    };
+    const alone = await dividing(['integer']);
+    const first = await dividing(['integer', 'integer']);
+    expect(first.nodes).toBe(alone.nodes);
+    expect(first.dives).toBeLessThanOrEqual(alone.dives + 2 * first.nodes);
   });
 
   it('of a type without an order between values is one piece', async () => {
