@@ -34,7 +34,7 @@ export function createEstimator({ config, broker, engine, device, share, watch }
   return {
     async estimate(vm, named) {
       try {
-        const source = named ?? (await findSource(broker, vm, '')); // '' is nobody: the source itself may be asked too
+        const source = named ?? (await findSource(broker, vm, { target: '' })); // '' is nobody: the source itself may be asked too
         const { workSet } = await askSource(
           broker,
           { source, vm, sharpen: false, maxAgeMs },

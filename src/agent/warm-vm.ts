@@ -30,7 +30,9 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   const { broker, share, config } = run.parts;
   run.apply('profile');
   const { vm, target } = run.record;
-  const source = run.record.source ?? (await untilReachable(() => findSource(broker, vm, target), run, stop));
+  const source =
+    run.record.source ??
+    (await untilReachable(() => findSource(broker, vm, { target, migration: run.record.id }), run, stop));
   run.update({ source });
   const place = share.join(run.record.id, Date.parse(run.record.deadline));
   const accounting = new Accounting(run, config.account.windowMs);
