@@ -7,7 +7,7 @@ import type { Switched } from './route-follower.ts';
 import { replicas, type Site, tableOf, vms } from './site.ts';
 
 /** What is looked at before the switch, where nothing else is said. */
-const usualLeadMs = 3_000;
+const usualLeadMs = 2_000;
 
 /** From the moment at which the target is warm until the VM is there: no live migration is faster. */
 const copyMs = 1_500;
@@ -30,7 +30,7 @@ export interface MoveOptions<W extends Warming> {
   readonly warm?: (site: Site) => Promise<W>;
   /** Stretches of time from the switch on, rising, in milliseconds. */
   readonly windowsMs: readonly number[];
-  /** The VM reads at its source before anything is done; default 3 s. */
+  /** The VM reads at its source before anything is done; default 2 s. */
   readonly leadMs?: number;
 }
 
@@ -96,12 +96,12 @@ const settledBlocks = 8;
 
 /**
  * As fast as it can, for `fillMs` at least and on to the moment at which it finds everything in the pool,
- * for four times as long at most: what the source has never read cannot be warmed.
+ * for twice as long at most: what the source has never read cannot be warmed.
  */
 export async function fillSource(site: Site, fillMs: number): Promise<void> {
   site.mover.pace(undefined);
   await systemClock.sleep(fillMs);
-  await untilAllIsFound(site.source, tableOf(vms.mover), 3 * fillMs);
+  await untilAllIsFound(site.source, tableOf(vms.mover), fillMs);
 }
 
 /** Resolves when all that is read of a table is found in that server's pool, or after `limitMs`. */
