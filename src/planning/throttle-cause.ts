@@ -42,7 +42,8 @@ export function judgeTrial(
 function nextHoldMs(before: Cause | null, nowMs: number): number {
   if (before === null || before.lies !== 'elsewhere') return holdsMs.first;
   const heldMs = before.untilMs - before.judgedMs;
-  return nowMs < before.untilMs + heldMs ? Math.min(holdsMs.longest, 2 * heldMs) : holdsMs.first;
+  if (nowMs >= before.untilMs + heldMs) return holdsMs.first;
+  return Math.min(holdsMs.longest, Math.max(holdsMs.first, 2 * heldMs));
 }
 
 /** Reading is the cause of what is gone without it. */
