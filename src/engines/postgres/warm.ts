@@ -22,9 +22,9 @@ export class Warmer {
   }
 
   /**
-   * Opens that many connections to each database of these relations and has them load what a step needs: from a
-   * cold catalog that takes some fifty reads, and would count as the first step's own. Reads the first block of one
-   * relation into the OS cache. What fails is met again by the first step.
+   * Opens that many connections to each database of these relations and has them load what a step needs, which would
+   * count as the first step's own where the catalog is cold. Reads the first block of one relation into the OS cache.
+   * What fails is met again by the first step.
    */
   async prepare(
     identity: PostgresIdentity,
