@@ -4,33 +4,28 @@ import { run } from './run.ts';
 /**
  * Takes the files below a folder out of the operating system's page cache; other files keep theirs. Written
  * pages are put on the disk first, since dirty ones cannot be dropped. Pages that a process has mapped stay.
+ * A running server's files may come and go meanwhile.
  */
 export async function dropOsCache(dir: string): Promise<void> {
-  await run('find', [dir, '-type', 'f', '-size', '+0', '-exec', 'sync', '-d', '{}', '+']);
   // A count of 0 reads nothing: `nocache` then advises the kernel to drop the whole file.
-  const drop = 'for file; do dd if="$file" iflag=nocache count=0 status=none; done';
-  await run('find', [dir, '-type', 'f', '-size', '+0', '-exec', 'sh', '-c', drop, 'sh', '{}', '+']);
+  await onEachFile(dir, 'sync -d /dev/stdin && dd iflag=nocache count=0 status=none');
 }
 
 /** Bytes of the folder's files in the page cache; undefined where `fincore` (util-linux) is not installed. */
 export async function residentBytes(dir: string): Promise<number | undefined> {
-  const args = [
-    dir,
-    '-type',
-    'f',
-    '-size',
-    '+0',
-    '-exec',
-    'fincore',
-    '--bytes',
-    '--noheadings',
-    '--output',
-    'RES',
-    '{}',
-    '+',
-  ];
   if (!(await hasFincore())) return undefined;
-  return sumOfLines(await run('find', args));
+  return sumOfLines(await onEachFile(dir, 'fincore --bytes --noheadings --output RES /dev/stdin'));
+}
+
+/**
+ * Runs a command for each file that is not empty, as its stdin, and gives what all printed. A file that vanished
+ * is passed over, also one that has come anew by then.
+ */
+function onEachFile(dir: string, command: string): Promise<string> {
+  const passedOver = '[ ! -e "$file" ] || [ -r "$file" ]';
+  const loop = `for file; do { ${command} || exit 1; } <"$file" || ${passedOver} || exit 1; done`;
+  const files = [dir, '-ignore_readdir_race', '-type', 'f', '-size', '+0'];
+  return run('find', [...files, '-exec', 'sh', '-c', loop, 'sh', '{}', '+']);
 }
 
 export function sumOfLines(text: string): number {
