@@ -1,6 +1,7 @@
 import { floorMsOf } from '../lab/experiment/run-experiment.ts';
 import { armOf, besideAlwaysWarm, type Goal, goal, measured } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
+import { processorShare } from './source-cost.ts';
 
 const readyLimits = {
   gp3: 1.4,
@@ -37,6 +38,10 @@ export function goalsOf({ experiment, settings, sourceCost }: PostgresBench): re
       ...{ limit: [Number.NEGATIVE_INFINITY, 0.01], unit: 'percent' },
       values: (sourceCost?.pairs ?? []).map(({ onTps, offTps }) => 1 - onTps / offTps),
       ...(sourceCost === undefined ? {} : { between: sourceCost.between }),
+    }),
+    goal("the source's processors, taken by agent and sessions", {
+      ...{ limit: [0, 0.01], unit: 'percent' },
+      values: sourceCost === undefined ? [] : [processorShare(sourceCost)],
     }),
   ];
   // The limits are for the limited disks.

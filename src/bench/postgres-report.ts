@@ -6,7 +6,7 @@ import { type Goal, showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
-import type { SourceCost } from './source-cost.ts';
+import { processorShare, type SourceCost } from './source-cost.ts';
 import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
 /** Everything that was measured. */
@@ -40,12 +40,11 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     .join('\n');
 }
 
-function describeCost({
-  cpuCores: { agent, sessions },
-  processors,
-  between: [low, high],
-}: SourceCost): string {
-  const share = showValue((agent + sessions) / processors, 'percent');
+function describeCost(cost: SourceCost): string {
+  const { processors, between, cpuCores } = cost;
+  const { agent, sessions } = cpuCores;
+  const [low, high] = between;
+  const share = showValue(processorShare(cost), 'percent');
   return `At the source the agent takes ${agent.toFixed(3)} of a processor and its sessions ${sessions.toFixed(3)}, ${share} of this machine's ${processors}, with a work set served each minute; the cost to throughput lies between ${showValue(low, 'percent')} and ${showValue(high, 'percent')} (95 %).\n`;
 }
 

@@ -9,9 +9,9 @@ export const postgresSuite: Suite = {
   measures:
     'moves a VM between real replicas: cold, with Forewarm, always warm; and what it costs the source',
   needs: 'root for a limited disk, 6 GB of disk',
-  takes: '11 min (--quick 3 min)',
+  takes: '15 min (--quick 3 min)',
   devices: ['gp3', 'hdd', 'none'],
-  repetitions: 3,
+  repetitions: 5,
   stages: benchStages,
   async run(options, lab) {
     return outcomeOf(

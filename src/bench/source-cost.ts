@@ -87,6 +87,14 @@ export async function measureSourceCost(
   };
 }
 
+/** Part of the machine's processors that the agent and its sessions took, 0 to 1. */
+export function processorShare({
+  cpuCores,
+  processors,
+}: Pick<SourceCost, 'cpuCores' | 'processors'>): number {
+  return (cpuCores.agent + cpuCores.sessions) / processors;
+}
+
 /** The 95 % interval of a median by the order of the values, whatever their distribution. */
 export function medianInterval(values: readonly number[]): [number, number] {
   const sorted = [...values].sort((a, b) => a - b);

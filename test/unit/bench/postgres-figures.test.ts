@@ -39,6 +39,8 @@ describe('goals', () => {
     expect(goals([0.001, 0.009]).get(name)?.met).toBe('yes');
     expect(goals([-0.02, 0.04]).get(name)?.met).toBe('unclear');
     expect(goals([0.02, 0.04], 970).get(name)?.met).toBe('no');
+    const taken = goals([-0.02, 0.04]).get("the source's processors, taken by agent and sessions");
+    expect(taken).toMatchObject({ median: 0.01, met: 'yes', unit: 'percent' });
   });
 });
 
