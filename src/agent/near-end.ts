@@ -11,15 +11,16 @@ const nearMs = 1_000;
 
 /**
  * What is done while the last of a plan is read, so that ready need not wait for it afterwards: the source is
- * asked what the VM touched meanwhile, and once the goal is read, the target is measured against that.
+ * asked what the VM touched meanwhile, and once the goal is read, the target is measured against that, or against
+ * what was planned by where the source takes longer.
  */
 export class NearEnd {
   readonly #run: MigrationRun;
   readonly #context: RoundContext;
   readonly #figures: ReadingFigures;
+  readonly #planned: SourceAnswer;
   readonly #askAnew: () => Promise<SourceAnswer>;
   readonly #stop: AbortSignal;
-  #done = 0;
   #asked: Promise<void> | undefined;
   #answer: SourceAnswer | undefined;
   #measured: Promise<void> | undefined;
@@ -30,6 +31,7 @@ export class NearEnd {
     options: {
       readonly context: RoundContext;
       readonly figures: ReadingFigures;
+      readonly planned: SourceAnswer;
       readonly askAnew: () => Promise<SourceAnswer>;
       readonly stop: AbortSignal;
     },
@@ -37,16 +39,18 @@ export class NearEnd {
     this.#run = run;
     this.#context = options.context;
     this.#figures = options.figures;
+    this.#planned = options.planned;
     this.#askAnew = options.askAnew;
     this.#stop = options.stop;
   }
 
   /** Told after each step of the reading; `leftMs`: what the rest will take. */
   step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
-    if (this.#run.record.readyAt !== undefined) return;
-    this.#done = blocksDone / blocksTotal;
+    // The next round measures soon enough by itself.
+    if (this.#run.record.readyAt !== undefined || this.#over) return;
     if (leftMs < nearMs) this.#asked ??= this.#ask();
-    this.#measureOnce();
+    if (blocksDone / blocksTotal < this.#run.parts.config.warm.goal) return;
+    this.#measured ??= this.#measure(this.#answer ?? this.#planned);
   }
 
   /** The source's newest answer, if it was asked; nothing of this is under way any more then. */
@@ -59,13 +63,6 @@ export class NearEnd {
 
   async #ask(): Promise<void> {
     this.#answer = await this.#askAnew();
-    this.#measureOnce();
-  }
-
-  #measureOnce(): void {
-    // The next round measures soon enough by itself.
-    if (this.#over || this.#answer === undefined || this.#done < this.#run.parts.config.warm.goal) return;
-    this.#measured ??= this.#measure(this.#answer);
   }
 
   /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, the next round tells. */

@@ -10,7 +10,7 @@ import { matchWorkSet } from './match.ts';
 import { indexNameOf } from './names.ts';
 import { createMysqlObserver } from './observer.ts';
 import { readPoolState } from './pool-state.ts';
-import { storedKey } from './stored-indexes.ts';
+import { readIndexes, storedKey } from './stored-indexes.ts';
 import { Surveys } from './surveys.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
@@ -60,7 +60,15 @@ export function createMysqlEngine(
     warm: (step, signal) => warmer.warm(step, signal),
     // InnoDB has no count of uses to raise: a page is young or old.
     raiseHeat: async () => {},
-    foresee: async () => {},
+    foresee: async (relations, count) => {
+      const { databases, blockBytes } = await identity.get();
+      const names = relations.flatMap((relation) => indexNameOf(relation) ?? []);
+      const known = names.filter(({ database }) => databases.includes(database));
+      await Promise.all([
+        readIndexes(connections, known, { pageBytes: blockBytes }),
+        warmer.prepare(count),
+      ]);
+    },
     check: () => check(connections, { exact: (options.exactMs ?? 0) > 0 }),
     close: () => connections.close(),
   };

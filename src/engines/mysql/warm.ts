@@ -74,6 +74,12 @@ export class Warmer {
     this.#admission = parts.admission;
   }
 
+  /** Opens so many connections: the first step would wait for its own. */
+  async prepare(count: number): Promise<void> {
+    const open = () => this.#connections.session({ purpose: 'warm' }, async () => {});
+    await Promise.all(Array.from({ length: count }, open));
+  }
+
   /**
    * Which places of an index are held here, where `count` of its pages are: those that this agent has read, or,
    * where that does not fit the count, those in which keys of what is wanted are found in the pool. Thus later
