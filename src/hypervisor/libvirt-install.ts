@@ -30,6 +30,9 @@ export function launcherScript(options: {
 # Forewarm's hook for libvirt, ${signature}; an install writes it anew.
 # Nothing may reach stdout: libvirt would take it for the domain's XML.
 exec >/dev/null
+# Where stdin or stderr is closed, what comes below would end the shell, and refuse the guest.
+true <&0 || exec </dev/null
+true >&2 || exec 2>/dev/null
 case "$2 $3" in
   "migrate begin" | "stopped end" | "release end") ;;
   *) exit 0 ;;

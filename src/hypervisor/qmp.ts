@@ -92,12 +92,14 @@ export class Qmp {
   }
 
   #hear(line: string): void {
-    let message: Record<string, unknown>;
+    let heard: unknown;
     try {
-      message = JSON.parse(line);
+      heard = JSON.parse(line);
     } catch {
       return;
     }
+    if (typeof heard !== 'object' || heard === null) return;
+    const message = heard as Record<string, unknown>;
     if ('QMP' in message) {
       this.#greeted();
       return;

@@ -12,6 +12,7 @@ export interface LaneOptions {
   readonly onStart?: (route: Route) => void;
   /** After success, or when it was given up because a newer route waits. */
   readonly onEnd?: (route: Route, succeeded: boolean) => Promise<void> | void;
+  /** Each failed attempt; `delayMs` is 0 where there is no other one, because a newer route waits. */
   readonly onFailure: (route: Route, error: unknown, delayMs: number) => void;
 }
 
@@ -56,16 +57,22 @@ export class Lane {
   async #bring(route: Route, signal: AbortSignal): Promise<void> {
     const { apply, onStart, onEnd, onFailure } = this.#options;
     onStart?.(route);
+    let told: unknown;
     try {
       await retry(() => apply(route, signal), {
         signal: AbortSignal.any([signal, this.#newer.signal]),
         firstDelayMs,
         maxDelayMs,
-        onRetry: (error, delayMs) => onFailure(route, error, delayMs),
+        onRetry: (error, delayMs) => {
+          told = error;
+          onFailure(route, error, delayMs);
+        },
       });
-    } catch {
+    } catch (error) {
       // Ended with the watcher: it is still to be done.
-      if (!signal.aborted) await onEnd?.(route, false);
+      if (signal.aborted) return;
+      if (error !== told) onFailure(route, error, 0);
+      await onEnd?.(route, false);
       return;
     }
     await onEnd?.(route, true);

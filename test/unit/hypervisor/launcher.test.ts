@@ -17,6 +17,28 @@ test('hands arguments, stdin and the configuration on, and nothing comes to stdo
   expect(result).toEqual({ status: 0, stdout: '', stderr: '<domain/>|app1 migrate begin -|/x y\n' });
 });
 
+test.each(['<&-', '2>&-', '<&- >&- 2>&-'])(
+  'closed from the start (%s), it lets the guest go on',
+  (closed) => {
+    const options = { timeout: '/usr/bin/timeout', boundMs: 10_000, config: undefined };
+    const text = launcherScript({ ...options, command: ['/bin/true'] });
+    const args = [
+      '-c',
+      `"$@" ${closed}`,
+      'sh',
+      '/bin/sh',
+      '-c',
+      text,
+      'qemu',
+      'app1',
+      'migrate',
+      'begin',
+      '-',
+    ];
+    expect(spawnSync('/bin/sh', args, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+  },
+);
+
 test('a refusal is a failure for libvirt', () =>
   expect(launch('exit 77')).toMatchObject({ status: 1, stdout: '' }));
 

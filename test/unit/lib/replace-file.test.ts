@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -28,9 +29,24 @@ test('keeps the mode, follows a link, and leaves nothing else behind', async () 
   expect(readdirSync(folder).sort()).toEqual(['link', 'secret']);
 });
 
+test('follows links to a file that is not there yet', async () => {
+  const [first, second, file] = ['first', 'second', 'later'].map((name) => join(folder, name));
+  symlinkSync('second', first!);
+  symlinkSync(file!, second!);
+  await replaceFile(first!, 'new');
+  expect(lstatSync(first!).isSymbolicLink() && lstatSync(second!).isSymbolicLink()).toBe(true);
+  expect(readFileSync(file!, 'utf8')).toBe('new');
+  for (const name of [first!, second!, file!]) rmSync(name);
+});
+
 test('a file that cannot be written is an error, and nothing is left behind', async () => {
   await expect(replaceFile(join(folder, 'none', 'file'), 'x')).rejects.toThrow('ENOENT');
   await expect(replaceFile(folder, 'x')).rejects.toThrow();
+  // Nobody is told twice of what has not changed.
+  const messages = await Promise.all(
+    [1, 2].map(() => replaceFile(join(folder, 'none', 'file'), 'x').catch((error: Error) => error.message)),
+  );
+  expect(messages[0]).toBe(messages[1]);
   expect(readdirSync(folder).sort()).toEqual(['link', 'secret']);
 });
 

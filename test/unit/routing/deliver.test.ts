@@ -62,7 +62,7 @@ test('what fails is tried again, and the command waits for the settings', async 
 
 test('a command that fails for ever is tried once for each epoch, and the settings do not wait for it', async () => {
   const told: number[] = [];
-  const { delivery, log, done, stop } = world({
+  const { delivery, log, failures, done, stop } = world({
     command: async (epoch) => {
       told.push(epoch);
       if (epoch < 3) throw new Error('exit 1');
@@ -76,6 +76,7 @@ test('a command that fails for ever is tried once for each epoch, and the settin
   await stop();
   expect([...new Set(told)]).toEqual([1, 2, 3]);
   expect(told.filter((epoch) => epoch === 2)).toEqual([2]);
+  expect(failures).toContain('run, epoch 2: exit 1');
   expect(log).toContain('set 3');
 });
 
