@@ -9,12 +9,12 @@ SELECT s.TABLE_NAME AS tableName,
        s.COLLATION AS direction,
        s.SUB_PART AS prefixLength,
        s.NON_UNIQUE AS nonUnique,
-       s.NULLABLE AS nullable,
        s.INDEX_TYPE AS indexType,
-       c.DATA_TYPE AS dataType
+       c.DATA_TYPE AS dataType,
+       c.COLUMN_KEY AS columnKey
 FROM information_schema.STATISTICS s
 LEFT JOIN (
-  SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE
+  SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_KEY
   FROM information_schema.COLUMNS
   WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?)
 ) c ON c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME

@@ -85,6 +85,18 @@ function lengthOfClause(tokens: readonly MysqlToken[], at: number): number {
   return length;
 }
 
+/** With a placeholder for each literal. */
+export function withoutLiterals(text: string): string {
+  let result = '';
+  let end = 0;
+  for (const { type, start, end: next } of tokenize(text)) {
+    const value = type === 'string' || type === 'number' ? '?' : text.slice(start, next);
+    result += text.slice(end, start) + value;
+    end = next;
+  }
+  return result + text.slice(end);
+}
+
 /** The text without literals, comments and the length of lists: equal for statements that differ in values alone. */
 export function normalized(text: string): string {
   return tokenize(text)

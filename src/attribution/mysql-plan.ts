@@ -14,6 +14,8 @@ export interface MysqlPlan {
   readonly accesses: readonly PlannedAccess[];
   /** The planner found that no row can match, so that its plan does not tell what is read otherwise. */
   readonly empty: boolean;
+  /** The planner answered a part by itself, whose tables are not among the accesses. */
+  readonly partial: boolean;
 }
 
 type Json = { readonly [key: string]: unknown };
@@ -25,6 +27,7 @@ const singleRow = new Set(['const', 'system', 'eq_ref']);
 export function readMysqlPlan(root: unknown): MysqlPlan {
   const accesses: PlannedAccess[] = [];
   let empty = false;
+  let partial = false;
 
   /** Returns how many rows come out of it. */
   const visit = (value: unknown, loops: number): number => {
@@ -33,8 +36,11 @@ export function readMysqlPlan(root: unknown): MysqlPlan {
       return loops;
     }
     if (!isObject(value)) return loops;
-    if (typeof value['message'] === 'string' && /impossible|no matching/i.test(value['message']))
-      empty = true;
+    const message = value['message'];
+    if (typeof message === 'string') {
+      if (/impossible|no matching/i.test(message)) empty = true;
+      partial ||= empty || /optimized away/i.test(message);
+    }
     if (typeof value['table_name'] === 'string') return visitTable(value, value['table_name'], loops);
     let rows = loops;
     for (const [key, child] of Object.entries(value)) {
@@ -62,7 +68,7 @@ export function readMysqlPlan(root: unknown): MysqlPlan {
   };
 
   visit(root, 1);
-  return { accesses, empty };
+  return { accesses, empty, partial };
 }
 
 /** `key` of the table, and those of the parts of an index merge. */

@@ -5,8 +5,11 @@ import { isName, isSymbol, isWord, type MysqlToken, tokenize } from './mysql-tok
 export type MysqlShape =
   /** The planner may be asked about it. */
   | { readonly kind: 'query' }
-  /** Writes; `asQuery` finds the same rows, where the text lends itself to it. */
-  | { readonly kind: 'write'; readonly verb: string; readonly asQuery?: string }
+  /**
+   * Cannot be asked about as it is; `asQuery` finds the same rows, where the text lends itself to it. `target` begins
+   * with the table that is written; absent where it is a new one, or none.
+   */
+  | { readonly kind: 'write'; readonly verb: string; readonly asQuery?: string; readonly target?: string }
   /** Touches tables in a way that the text does not show. */
   | { readonly kind: 'opaque'; readonly verb: string }
   /** Touches no table of an application, or is counted through another statement. */
@@ -26,10 +29,14 @@ export function shapeOf(digestText: string): MysqlShape {
     const writes = tokens.find(
       (token) => isWord(token, 'update', 'delete', 'insert') && isStatementStart(tokens, token),
     );
-    if (writes !== undefined) return { kind: 'write', verb: writes.value.toLowerCase() };
-    return { kind: 'query' };
+    return writes === undefined ? { kind: 'query' } : afterWith(text, writes);
   }
   if (isWord(first, ...writeVerbs)) return writeShape(text, tokens, verb);
+  if (isWord(first, 'set', 'do') && writtenTables(tokens).length > 0) return { kind: 'write', verb };
+  if (isWord(first, 'create') && createsTable(tokens)) {
+    const query = sourceOf(text, tokens);
+    if (query !== undefined) return { kind: 'write', verb, asQuery: query };
+  }
   return isWord(first, ...opaqueVerbs) ? { kind: 'opaque', verb } : { kind: 'control' };
 }
 
@@ -73,30 +80,52 @@ function isStatementStart(tokens: readonly MysqlToken[], token: MysqlToken): boo
 }
 
 function writeShape(text: string, tokens: readonly MysqlToken[], verb: string): MysqlShape {
-  const select = topLevel(tokens, 0, 'select');
   if (verb === 'insert' || verb === 'replace') {
-    const query = select < 0 ? undefined : beforeDuplicateKey(text, tokens, select);
-    return { kind: 'write', verb, ...(query === undefined ? {} : { asQuery: query }) };
+    const query = sourceOf(text, tokens);
+    return { kind: 'write', verb, target: text, ...(query === undefined ? {} : { asQuery: query }) };
   }
   const where = topLevel(tokens, 0, 'where');
   const tail = where < 0 ? '' : text.slice(tokens[where]?.start);
   if (verb === 'update') {
     const set = topLevel(tokens, 0, 'set');
     const start = tokens.findIndex((token, at) => at > 0 && !isWord(token, 'low_priority', 'ignore'));
-    if (set < 0 || start < 0) return { kind: 'write', verb };
+    if (set < 0 || start < 0) return { kind: 'write', verb, target: text };
     const tables = text.slice(tokens[start]?.start, tokens[set]?.start);
-    return { kind: 'write', verb, asQuery: `SELECT 1 FROM ${tables} ${tail}` };
+    return { kind: 'write', verb, target: text, asQuery: `SELECT 1 FROM ${tables} ${tail}` };
   }
   const from = topLevel(tokens, 0, 'from');
-  if (verb !== 'delete' || from < 0) return { kind: 'write', verb };
+  if (verb !== 'delete' || from < 0) return { kind: 'write', verb, target: text };
   const using = topLevel(tokens, from, 'using');
   const begin = using > 0 && (where < 0 || using < where) && !isSymbol(tokens[using + 1], '(') ? using : from;
-  return { kind: 'write', verb, asQuery: `SELECT 1 FROM ${text.slice(tokens[begin]?.end)}` };
+  return { kind: 'write', verb, target: text, asQuery: `SELECT 1 FROM ${text.slice(tokens[begin]?.end)}` };
 }
 
-function beforeDuplicateKey(text: string, tokens: readonly MysqlToken[], select: number): string {
+/** `WITH … UPDATE` or DELETE: its names hold in the query that finds the rows as well. */
+function afterWith(text: string, verb: MysqlToken): MysqlShape {
+  const body = text.slice(verb.start);
+  const shape = writeShape(body, tokenize(body), verb.value.toLowerCase());
+  if (shape.kind !== 'write' || shape.asQuery === undefined) return shape;
+  return { ...shape, asQuery: `${text.slice(0, verb.start)}${shape.asQuery}` };
+}
+
+const createsTable = (tokens: readonly MysqlToken[]): boolean =>
+  isWord(
+    tokens.find((token) => !isWord(token, 'create', 'or', 'replace', 'temporary')),
+    'table',
+  );
+
+/** The query whose rows are inserted, with or without parentheses around it. */
+function sourceOf(text: string, tokens: readonly MysqlToken[]): string | undefined {
+  let depth = 0;
+  const start = tokens.findIndex((token, at) => {
+    if (isSymbol(token, ')')) depth--;
+    if (depth === 0 && isWord(token, 'select', 'with')) return true;
+    if (!isSymbol(token, '(')) return false;
+    return depth++ === 0 && isWord(tokens[at + 1], 'select', 'with') && !isSymbol(tokens[at - 1], '=');
+  });
+  if (start < 0) return undefined;
   const end = tokens.findIndex((token, at) => isWord(token, 'duplicate') && isWord(tokens[at - 1], 'on'));
-  return text.slice(tokens[select]?.start, end < 0 ? text.length : tokens[end - 1]?.start);
+  return text.slice(tokens[start]?.start, end < 0 ? text.length : tokens[end - 1]?.start);
 }
 
 /** Index of a word outside of any parentheses; -1 where it is not there. */

@@ -13,6 +13,8 @@ export interface CatalogTable {
   readonly name: string;
   /** Columns by index, folded. */
   readonly indexes: ReadonlyMap<string, readonly string[]>;
+  /** Its full-text indexes: MySQL and MariaDB count no access by them. */
+  readonly fullText: ReadonlySet<string>;
   /** Columns that take a date, folded. */
   readonly dates: ReadonlySet<string>;
   /** MySQL was seen to count no access to the indexes of one. */
@@ -97,7 +99,10 @@ export class Catalog {
   }
 
   async #readDatabase(database: string): Promise<DatabaseCatalog> {
-    type Rows = Record<'name' | 'type' | 'table' | 'index' | 'column' | 'definition' | 'options', string>;
+    type Rows = Record<
+      'name' | 'type' | 'table' | 'index' | 'column' | 'definition' | 'options' | 'indexType',
+      string
+    >;
     const read = <Key extends keyof Rows>(statement: typeof tablesStatement) =>
       this.#connections.query<Pick<Rows, Key>>(statement, [database]);
     const names = await read<'name' | 'type' | 'options'>(tablesStatement);
@@ -106,7 +111,10 @@ export class Catalog {
       dates.set(table, (dates.get(table) ?? new Set()).add(column.toLowerCase()));
     }
     const columns = new Map<string, Map<string, string[]>>();
-    for (const { table, index, column } of await read<'table' | 'index' | 'column'>(indexesStatement)) {
+    const fullText = new Map<string, Set<string>>();
+    type IndexKey = 'table' | 'index' | 'column' | 'indexType';
+    for (const { table, index, column, indexType } of await read<IndexKey>(indexesStatement)) {
+      if (indexType === 'FULLTEXT') fullText.set(table, (fullText.get(table) ?? new Set()).add(index));
       const indexes = columns.get(table) ?? new Map<string, string[]>();
       columns.set(table, indexes);
       indexes.set(index, [...(indexes.get(index) ?? []), column?.toLowerCase() ?? '']);
@@ -118,6 +126,7 @@ export class Catalog {
         database,
         name,
         indexes: columns.get(name) ?? new Map(),
+        fullText: fullText.get(name) ?? new Set<string>(),
         dates: dates.get(name) ?? new Set<string>(),
         partitioned: options.includes('partitioned'),
       }));

@@ -55,6 +55,7 @@ export class StatementEvidence {
     const key = statementKey(statement);
     this.#texts.set(key, text);
     if (cut) this.#cut.add(key);
+    else this.#cut.delete(key);
     const oldest = this.#texts.size > textsLimit ? this.#texts.keys().next().value : undefined;
     if (oldest === undefined) return;
     this.#texts.delete(oldest);

@@ -21,6 +21,8 @@ export interface Touch {
   readonly also: readonly string[];
   /** Expected accesses; only their proportions matter. */
   readonly rows: number;
+  /** The server counts no access by the way that is taken. */
+  readonly uncounted?: true;
 }
 
 export type Explanation =
@@ -45,6 +47,8 @@ const plansLastMs = 900_000;
 const retryMs = 60_000;
 const questionsAtOnce = 100;
 const roundMs = 2_000;
+/** Digests end at `max_digest_length` without a word: so long a text that names no table may have lost it. */
+const longText = 500;
 export const clustered = 'PRIMARY';
 
 /** What each statement touches, asked once in a while and kept. */
@@ -108,24 +112,31 @@ export class Explanations {
     if (shape.kind === 'control') return { kind: 'nothing' };
     if (shape.kind === 'opaque')
       return { kind: 'unknown', reason: `${shape.verb.toUpperCase()} hides what it touches` };
-    if (evidence.isCut(statement)) {
-      return { kind: 'unknown', reason: 'the server keeps only the beginning of its text' };
-    }
+    const cut = evidence.isCut(statement);
+    const beginning: PlannerAnswer = {
+      kind: 'refused',
+      reason: 'the server keeps only the beginning of its text',
+    };
     const written = writtenTables(tokenize(text));
+    if (written.length === 0 && (cut || text.length >= longText))
+      return { kind: 'unknown', reason: beginning.reason };
     if (written.length === 0 || readsOnlySystem(written)) return { kind: 'nothing' };
     const named = await catalog.resolve(written, database);
     const isDate = (column: string) => named.some(({ table }) => table.dates.has(column));
     if (shape.kind === 'query') {
-      const answer = await planner.ask(database, text, isDate);
+      const answer = cut ? beginning : await planner.ask(database, text, isDate);
       return this.#conclude(this.#read(answer, named), answer);
     }
-    const query = shape.asQuery;
+    const query = cut ? undefined : shape.asQuery;
     const answer = query === undefined ? undefined : await planner.ask(database, query, isDate);
-    const target = named[0];
-    const read =
-      answer === undefined ? [] : this.#read(answer, shape.verb === 'insert' ? named.slice(1) : named);
-    const wrote = target === undefined ? [] : [writtenTouch(target.table, shape.verb, text)];
-    return this.#conclude([...wrote, ...read], answer);
+    const inBody = await catalog.resolve(writtenTables(tokenize(shape.target ?? '')), database);
+    const target = inBody[0]?.table;
+    const asked = await catalog.resolve(writtenTables(tokenize(query ?? '')), database);
+    const read = answer === undefined ? [] : this.#read(answer, asked);
+    // What stands beside the query, as in SET a = (SELECT …).
+    const beside = named.filter(({ table }) => table !== target && asked.every((one) => one.table !== table));
+    const wrote = target === undefined ? [] : [writtenTouch(target, shape.verb, text)];
+    return this.#conclude([...wrote, ...read, ...unknownIndexes(beside)], cut ? beginning : answer);
   }
 
   #conclude(touches: readonly Touch[], answer: PlannerAnswer | undefined): Explanation {
@@ -146,12 +157,21 @@ export class Explanations {
         const part = rows / fitting.length / Math.max(1, indexes.length);
         if (indexes.length === 0) touches.push({ table, index: clustered, also: [], rows: part });
         for (const index of indexes) {
+          if (table.fullText.has(index)) {
+            touches.push({ table, index: clustered, also: [], rows: part, uncounted: true });
+            continue;
+          }
           const also = covering || index === clustered ? [] : [clustered];
           touches.push({ table, index, also, rows: part });
         }
       }
     }
-    return touches.length > 0 ? touches : unknownIndexes(named);
+    if (touches.length === 0) return unknownIndexes(named);
+    if (!answer.plan.partial) return touches;
+    return [
+      ...touches,
+      ...unknownIndexes(named.filter((one) => touches.every((t) => t.table !== one.table))),
+    ];
   }
 }
 

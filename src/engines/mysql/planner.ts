@@ -1,4 +1,4 @@
-import { askable } from '../../attribution/mysql-askable.ts';
+import { askable, withoutLiterals } from '../../attribution/mysql-askable.ts';
 import { type MysqlPlan, readMysqlPlan } from '../../attribution/mysql-plan.ts';
 import type { MysqlConnections } from './connections.ts';
 import { isDenied, isTimedOut, leavesSessionUsable } from './error-numbers.ts';
@@ -27,14 +27,26 @@ export class Planner {
    */
   async ask(database: string, query: string, isDate: (column: string) => boolean): Promise<PlannerAnswer> {
     let best: PlannerAnswer | undefined;
-    for (const wantsDate of [isDate, () => true]) {
-      const text = askable(query, wantsDate);
+    // A literal that no row has hides the plan: then it is asked without any.
+    const anyValue = withoutLiterals(query);
+    const questions = query.includes('?')
+      ? ([
+          [query, isDate],
+          [query, () => true],
+          [anyValue, isDate],
+        ] as const)
+      : ([
+          [query, isDate],
+          [anyValue, isDate],
+        ] as const);
+    for (const [question, wantsDate] of questions) {
+      const text = askable(question, wantsDate);
       if (text === undefined)
         return { kind: 'refused', reason: 'the server keeps only the beginning of its text' };
       const answer = await this.#explain(database, text);
       if (answer.kind === 'plan' && !answer.plan.empty) return answer;
       if (best === undefined || best.kind === 'refused') best = answer;
-      if (!query.includes('?')) break;
+      if (answer.kind === 'refused' && !query.includes('?')) break;
     }
     return best ?? { kind: 'refused', reason: 'the planner was not asked' };
   }

@@ -11,6 +11,7 @@ interface Seed {
   readonly index: string;
   readonly also: readonly string[];
   readonly rows: number;
+  readonly uncounted?: true;
 }
 
 /** Divides the volume of every entry among relations: what each may touch, fitted to what the indexes counted. */
@@ -31,9 +32,13 @@ export function settlements(
     seeds: totalsOf(seeds),
   }));
   const uncounted = new Set(
-    explained.flatMap(({ seeds }) => seeds.filter((seed) => !isCounted(seed.table, usage)).map(keyOf)),
+    explained.flatMap(({ seeds }) => seeds.filter((seed) => !isCounted(seed, usage)).map(keyOf)),
   );
-  const allocation = allocate(rows, new Map([...usage.columns, ...expectedColumns(rows, uncounted)]));
+  const columns = new Map(usage.columns);
+  for (const [key, accesses] of expectedColumns(rows, uncounted)) {
+    columns.set(key, (columns.get(key) ?? 0) + accesses);
+  }
+  const allocation = allocate(rows, columns);
   return explained.map(({ explanation, seeds }, at) => {
     const { shares, factor } = allocation[at] ?? { shares: new Map<string, number>(), factor: 1 };
     return { shares: relationsOf(shares, seeds), factor, reason: reasonOf(explanation) };
@@ -46,10 +51,11 @@ function reasonOf(explanation: Explanation | undefined): string {
 }
 
 /** The index that the planner names, else those of its table that were used, in proportion. */
-function seedsOf({ table, index, also, rows }: Touch, usage: IndexUsage): Seed[] {
+function seedsOf(touch: Touch, usage: IndexUsage): Seed[] {
+  const { table, index, rows } = touch;
   const counts = usage.ofTable(table.database, table.name);
   const used = index !== undefined && (counts.get(index) ?? 0) > 0;
-  if (used || !isCounted(table, usage)) return [{ table, index: index ?? clustered, also, rows }];
+  if (used || !isCounted(touch, usage)) return [{ ...touch, index: index ?? clustered }];
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   return [...counts].map(([other, count]) => ({
     table,
@@ -68,7 +74,8 @@ function totalsOf(seeds: readonly Seed[]): Map<string, number> {
 }
 
 /** What is not counted is taken as the plans expect it; what is, and was not touched, gets nothing. */
-function isCounted(table: CatalogTable, usage: IndexUsage): boolean {
+function isCounted({ table, uncounted }: Pick<Touch, 'table' | 'uncounted'>, usage: IndexUsage): boolean {
+  if (uncounted === true) return false;
   if (usage.columns.size === 0) return false;
   return !table.partitioned || usage.ofTable(table.database, table.name).size > 0;
 }

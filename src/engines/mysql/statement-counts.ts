@@ -31,6 +31,7 @@ export interface DeltaOptions {
 }
 
 const textsAtOnce = 400;
+const mostCut = 5_000;
 const wholeServerSeconds = 1e9;
 const slackSeconds = 3;
 
@@ -39,6 +40,8 @@ export class StatementCounts {
   readonly #connections: MysqlConnections;
   readonly #evidence: StatementEvidence;
   readonly #digests = new Counters<CountsRow>(statementKey);
+  /** Digests whose own text is cut as well. */
+  readonly #cut = new Set<string>();
   readonly #prepared = new Counters<PreparedRow>((row) => `${row.threadId} ${row.instance} ${row.queryId}`);
 
   constructor(connections: MysqlConnections, evidence: StatementEvidence) {
@@ -75,9 +78,9 @@ export class StatementCounts {
     return deltas;
   }
 
-  /** Learns normalized texts of those statements that nobody was seen with. */
+  /** Learns normalized texts of those statements that nobody was seen with, or of whose text the history has the beginning. */
   async learnTexts(deltas: readonly StatementDelta[]): Promise<void> {
-    const unknown = deltas.filter((one) => !this.#evidence.knowsText(one));
+    const unknown = deltas.filter((one) => !this.#evidence.knowsText(one) || this.#isCutInHistory(one));
     const ids = (prepared: boolean) =>
       [
         ...new Set(unknown.filter((one) => (one.vm !== undefined) === prepared).map((one) => one.queryId)),
@@ -88,7 +91,11 @@ export class StatementCounts {
         digests,
       ]);
       for (const row of rows) {
-        if (row.text !== null && !this.#evidence.knowsText(row)) this.#evidence.learnText(row, row.text);
+        if (row.text === null) continue;
+        if (!this.#evidence.knowsText(row)) this.#evidence.learnText(row, row.text);
+        else if (!this.#evidence.isCut(row)) continue;
+        else if (!row.text.trimEnd().endsWith('...')) this.#evidence.learnText(row, row.text);
+        else if (this.#cut.size < mostCut) this.#cut.add(statementKey(row));
       }
     }
     const hashes = ids(true);
@@ -101,5 +108,9 @@ export class StatementCounts {
       const text = one.vm === undefined ? undefined : texts.get(one.queryId);
       if (text !== undefined) this.#evidence.learnText(one, text);
     }
+  }
+
+  #isCutInHistory(one: StatementDelta): boolean {
+    return one.vm === undefined && this.#evidence.isCut(one) && !this.#cut.has(statementKey(one));
   }
 }

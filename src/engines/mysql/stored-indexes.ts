@@ -35,9 +35,10 @@ interface IndexRow {
   readonly direction: string | null;
   readonly prefixLength: number | string | null;
   readonly nonUnique: number | string;
-  readonly nullable: string;
   readonly indexType: string;
   readonly dataType: string | null;
+  /** `PRI`: of the clustered key, also where that is a unique one. */
+  readonly columnKey: string | null;
 }
 
 interface TableRow {
@@ -186,7 +187,7 @@ interface GroupedIndex {
   readonly tree: boolean;
 }
 
-/** By table. The clustered one is PRIMARY, else the first unique key without NULLs, as InnoDB chooses. */
+/** By table. The clustered one is PRIMARY, else that unique key without NULLs which the server has chosen for it: the one that was made first. */
 function groupIndexes(rows: readonly IndexRow[]): ReadonlyMap<string, readonly GroupedIndex[]> {
   const byTable = new Map<string, Map<string, IndexRow[]>>();
   for (const row of rows) {
@@ -196,9 +197,11 @@ function groupIndexes(rows: readonly IndexRow[]): ReadonlyMap<string, readonly G
   }
   return new Map(
     [...byTable].map(([table, indexes]) => {
-      const unique = [...indexes].find(([, parts]) =>
-        parts.every((part) => Number(part.nonUnique) === 0 && part.nullable !== 'YES' && isPlain(part)),
-      )?.[0];
+      const candidates = [...indexes].filter(([, parts]) =>
+        parts.every((part) => Number(part.nonUnique) === 0 && part.columnKey === 'PRI' && isPlain(part)),
+      );
+      // All columns of the key that was chosen are marked, and others may consist of some of them.
+      const unique = candidates.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
       const clustered = indexes.has('PRIMARY') ? 'PRIMARY' : unique;
       const grouped = [...indexes].map(([keyName, parts]) => ({
         keyName,

@@ -38,6 +38,7 @@ describe('plans', () => {
     });
     expect(plan).toEqual({
       empty: false,
+      partial: false,
       accesses: [
         { alias: 'a', indexes: ['by_k'], rows: 10, covering: false },
         { alias: 'b', indexes: ['PRIMARY'], rows: 5, covering: false },
@@ -78,7 +79,11 @@ describe('plans', () => {
       'no matching row in const table',
       'Impossible WHERE noticed after reading const tables',
     ]) {
-      expect(readMysqlPlan({ query_block: { table: { message } } })).toEqual({ accesses: [], empty: true });
+      expect(readMysqlPlan({ query_block: { table: { message } } })).toEqual({
+        accesses: [],
+        empty: true,
+        partial: true,
+      });
     }
     expect(readMysqlPlan('').accesses).toEqual([]);
   });

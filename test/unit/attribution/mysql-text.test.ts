@@ -56,11 +56,30 @@ describe('shape of a text', () => {
     ['INSERT INTO t VALUES (1)', 'write'],
     ['CALL p()', 'opaque'],
     ['SET @a = (SELECT 1)', 'control'],
+    ['SET @a = (SELECT MAX(i) FROM t)', 'write'],
+    ['CREATE TEMPORARY TABLE n AS SELECT i FROM t', 'write'],
+    ['CREATE VIEW v AS SELECT i FROM t', 'opaque'],
     ['EXECUTE s USING @a', 'control'],
     ['EXPLAIN SELECT 1', 'control'],
     ['', 'control'],
   ])('%s: %s', (text, kind) => {
     expect(shapeOf(text).kind).toBe(kind);
+  });
+
+  it.each([
+    ['INSERT INTO a (i) (SELECT i FROM b)', '(SELECT i FROM b)', 'INSERT INTO a (i) (SELECT i FROM b)'],
+    ['INSERT INTO a WITH c AS (SELECT 1) SELECT * FROM c', 'WITH c AS (SELECT 1) SELECT * FROM c', undefined],
+    ['INSERT INTO a VALUES ((SELECT MAX(i) FROM b))', undefined, undefined],
+    ['CREATE TABLE n (i int) AS SELECT i FROM t', 'SELECT i FROM t', null],
+    [
+      'WITH c AS (SELECT 1) DELETE FROM t WHERE i',
+      'WITH c AS (SELECT 1) SELECT 1 FROM  t WHERE i',
+      'DELETE FROM t WHERE i',
+    ],
+  ])('%s is asked about as %s', (text, query, target) => {
+    const shape = shapeOf(text) as { asQuery?: string; target?: string };
+    expect(shape.asQuery).toBe(query);
+    if (target !== undefined) expect(shape.target).toBe(target ?? undefined);
   });
 
   it('finds the rows of a write by a query', () => {

@@ -12,6 +12,7 @@ const statement = { database: 'db', queryId: 'aa' };
 const table = (name: string, partitioned = false): CatalogTable => ({
   database: 'db',
   name,
+  fullText: new Set<string>(),
   indexes: new Map([
     ['PRIMARY', ['id']],
     ['by_k', ['k']],
