@@ -1,7 +1,7 @@
 import type { ArmName, ArmRun } from '../lab/experiment/result.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
 
-/** A figure to reach: its median and spread over the repetitions, and whether it was met. */
+/** A figure to reach: its median, or ratio of medians, and its spread over the repetitions, and whether it was met. */
 export interface Goal {
   readonly figure: string;
   readonly limit: string;
@@ -18,6 +18,8 @@ export interface GoalOptions {
   readonly limit: readonly [number, number];
   /** One a repetition. */
   readonly values: readonly number[];
+  /** What is held against the limit where it is not the median of the values. */
+  readonly middle?: number;
   readonly unit?: Goal['unit'];
   /** Between what the median lies for certain, where that is known. */
   readonly between?: readonly [number, number];
@@ -28,7 +30,7 @@ export interface GoalOptions {
 export function goal(figure: string, by: GoalOptions): Goal {
   const { limit, values, unit = 'ratio' } = by;
   const [least, most] = limit;
-  const middle = median(values);
+  const middle = by.middle ?? median(values);
   const bound = Number.isFinite(most) ? `≤ ${showValue(most, unit)}` : `≥ ${showValue(least, unit)}`;
   const inside = (value: number) => value >= least && value <= most;
   const [low, high] = by.between ?? [middle, middle];
@@ -46,12 +48,19 @@ export function armOf(runs: readonly ArmRun[], name: ArmName): readonly ArmRun[]
   return runs.filter(({ figures }) => figures.name === name);
 }
 
-/** A figure of each move with Forewarm by that of the always-warm move of the same repetition. */
-export function besideAlwaysWarm(runs: readonly ArmRun[], of: (run: ArmRun) => number): readonly number[] {
-  const warm = armOf(runs, 'warm');
-  return armOf(runs, 'forewarm').map(
-    (run, i) => of(run) / (warm[i] === undefined ? Number.NaN : of(warm[i])),
-  );
+/**
+ * A figure of moves with Forewarm by that of always-warm moves: the ratio of the arms' medians, and that of each
+ * repetition for the spread. Moves of one repetition are no more alike than others, so the median of these tells less.
+ */
+export function besideAlwaysWarm(
+  runs: readonly ArmRun[],
+  of: (run: ArmRun) => number,
+): Required<Pick<GoalOptions, 'values' | 'middle'>> {
+  const [forewarm, warm] = (['forewarm', 'warm'] as const).map((arm) => armOf(runs, arm).map(of));
+  return {
+    values: forewarm!.map((value, i) => value / (warm![i] ?? Number.NaN)),
+    middle: warm!.length === 0 ? Number.NaN : median(forewarm!) / median(warm!),
+  };
 }
 
 export function showValue(value: number, unit: Goal['unit']): string {

@@ -11,7 +11,7 @@ export type HotPlace = 'newest' | 'middle';
 export interface HotPartRun {
   readonly place: HotPlace;
   readonly readyMs: number;
-  /** The table's pages in the source's pool: nobody but the VM has read it. */
+  /** Of the VM. */
   readonly neededPages: number;
   /** By the kernel's counters where there are any, all that the target's server read meanwhile. */
   readonly readPages: number;
@@ -20,22 +20,26 @@ export interface HotPartRun {
   readonly record: MigrationRecord;
 }
 
-/** Warms a cold target for one of the other VMs, which reads at the source. */
-export async function runHotPart(
-  site: Site,
-  { vm, place }: { readonly vm: string; readonly place: HotPlace },
-): Promise<HotPartRun> {
+/** A VM that reads a small part of its table at the source. */
+export interface HotVm {
+  readonly vm: string;
+  readonly place: HotPlace;
+  /** The table's pages in the source's pool when nobody but the VM had read it: agents' questions bring others later. */
+  readonly needed: ReadonlySet<number>;
+}
+
+/** Warms a cold target for one of these VMs. */
+export async function runHotPart(site: Site, { vm, place, needed }: HotVm): Promise<HotPartRun> {
   await site.coolTarget();
   const table = tableOf(vm);
   const { evidence, readyMs, bytesRead } = await warmAhead(site, { vm, tables: [table] });
   await callOff(site, evidence.record);
   const { maps, record } = evidence;
-  const needed = pagesOf(maps.source, table);
   const held = pagesOf(maps.after, table);
   return {
     ...{ place, readyMs, record },
     neededPages: needed.size,
     readPages: Math.round(bytesRead / innodbPageBytes),
-    foundPages: [...needed.keys()].filter((page) => held.has(page)).length,
+    foundPages: [...needed].filter((page) => held.has(page)).length,
   };
 }

@@ -7,8 +7,8 @@ import {
 } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, type Stage, tableOf } from '../lab/experiment/site.ts';
 import { systemClock } from '../lib/clock.ts';
-import { type FullPoolRun, runFullPool } from './full-pool.ts';
-import { type HotPartRun, type HotPlace, runHotPart } from './hot-part.ts';
+import { type FullPoolRun, pagesOf, runFullPool } from './full-pool.ts';
+import { type HotPartRun, type HotPlace, type HotVm, runHotPart } from './hot-part.ts';
 import type { SuiteLab } from './suite.ts';
 
 export interface MysqlBenchOptions {
@@ -84,7 +84,7 @@ export async function runMysqlBench(
   };
   const experiment = await runExperiment({ ...settings, owned, onStage, onArm }, async (site) => {
     try {
-      await startHotVms(site);
+      const hot = await startHotVms(site);
       for (const [i, stage] of laterStages(settings).entries()) {
         lab.onStage(stage);
         if (i % 2 === 0)
@@ -94,7 +94,7 @@ export async function runMysqlBench(
               hotVms.map(({ vm }) => tableOf(vm)),
             ),
           );
-        else for (const hot of hotVms) hotPart.push(await runHotPart(site, hot));
+        else for (const one of hot) hotPart.push(await runHotPart(site, one));
         tell();
       }
     } finally {
@@ -105,7 +105,7 @@ export async function runMysqlBench(
 }
 
 /** They fill their part of the source's pool as fast as they can, then go on at leisure. */
-async function startHotVms(site: Site): Promise<void> {
+async function startHotVms(site: Site): Promise<readonly HotVm[]> {
   const started = await Promise.all(
     hotVms.map(async ({ vm, place }) => {
       await site.broker.routes.set(vm, { replica: replicas.source });
@@ -116,4 +116,6 @@ async function startHotVms(site: Site): Promise<void> {
   for (const vm of started) vm.pace(200);
   // Until their statements are in the agent's profile.
   await systemClock.sleep(3_000);
+  const map = await site.source.map(hotVms.map(({ vm }) => tableOf(vm)));
+  return hotVms.map((one) => ({ ...one, needed: new Set(pagesOf(map, tableOf(one.vm)).keys()) }));
 }

@@ -17,11 +17,11 @@ export function goalsOf({ experiment, settings, sourceCost }: PostgresBench): re
   const goals: Goal[] = [
     goal('first second: throughput ÷ always warm', {
       limit: [0.95, Number.POSITIVE_INFINITY],
-      values: besideAlwaysWarm(experiment.runs, ({ figures }) => figures.first1s.tps),
+      ...besideAlwaysWarm(experiment.runs, ({ figures }) => figures.first1s.tps),
     }),
     goal('first second: p99 ÷ always warm', {
       limit: [0, 1.5],
-      values: besideAlwaysWarm(experiment.runs, ({ figures }) => figures.first1s.p99Ms),
+      ...besideAlwaysWarm(experiment.runs, ({ figures }) => figures.first1s.p99Ms),
     }),
     goal('read within 10 s after the switch ÷ work set', {
       ...{ limit: [0, 0.05], unit: 'percent' },

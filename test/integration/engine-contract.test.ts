@@ -97,14 +97,15 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
     expect(new Set(tables)).toEqual(new Set([mine]));
   });
 
+  const profile = [mine, theirs, 'nowhere'].map(
+    (name): ProfileRelation => ({
+      ...{ database: 'app', schema: kind === 'postgres' ? 'public' : 'app', name, kind: 'table' },
+      ...{ weight: 1, share: 1 / 3 },
+    }),
+  );
+
   it('what of them the source holds', async () => {
     await atSource.bringIn(mine);
-    const profile = [mine, theirs, 'nowhere'].map(
-      (name): ProfileRelation => ({
-        ...{ database: 'app', schema: kind === 'postgres' ? 'public' : 'app', name, kind: 'table' },
-        ...{ weight: 1, share: 1 / 3 },
-      }),
-    );
     workSet = await source.workSet('app1', profile);
     expect(workSet).toMatchObject({ vm: 'app1', source: 'db1', blocksKnown: true });
     const blocks = (name: string) =>
@@ -136,6 +137,7 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
         ),
       )
       .toBe(true);
+    await target.foresee(profile, 3);
     const { wanted, local } = await matchOf(target, mine);
     if (local === undefined) throw new Error('not at the target');
     const spans = [...spansOf(wanted.ranges)].flatMap(({ start, end }) => [start, end]);

@@ -63,6 +63,31 @@ describe('a good migration', () => {
   });
 });
 
+it('is ready by what was planned while the source is still looking for what was touched since', async () => {
+  const source = new SimulatedEngine({ replica: 'db1', workSetBlocks: 2_000 });
+  const look = source.workSet.bind(source);
+  let looks = 0;
+  let goOn = () => {};
+  const wait = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  source.workSet = async (...of) => {
+    looks += 1;
+    if (looks > 1) await wait;
+    return look(...of);
+  };
+  await world.start('db1', { engine: source });
+  const warm = { ...testConfig.warm, chunkBytes: 10 * 8_192 };
+  await world.start('db2', { config: { warm } });
+  const { id } = intent();
+  await world.broker.publishIntent(intent({ id }));
+  await world.reached(id, 'ready');
+  expect(looks).toBe(2);
+  goOn();
+  await world.say(id, 'arrived');
+  await world.reached(id, 'completed');
+});
+
 describe('an arrival while the hold reads again', () => {
   /** A target with steps of ten blocks that is ready, loses its first blocks, and whose disk hangs at the first read of them. */
   async function losing(blocks: number) {

@@ -64,10 +64,7 @@ export function createMysqlEngine(
       const { databases, blockBytes } = await identity.get();
       const names = relations.flatMap((relation) => indexNameOf(relation) ?? []);
       const known = names.filter(({ database }) => databases.includes(database));
-      await Promise.all([
-        readIndexes(connections, known, { pageBytes: blockBytes }),
-        warmer.prepare(count),
-      ]);
+      await Promise.all([readIndexes(connections, known, { pageBytes: blockBytes }), warmer.prepare(count)]);
     },
     check: () => check(connections, { exact: (options.exactMs ?? 0) > 0 }),
     close: () => connections.close(),

@@ -34,6 +34,23 @@ describe('goals', () => {
     expect(showSpread(throughput!)).toBe('0.90 (0.90 to 0.90)');
   });
 
+  test('a move beside always-warm ones is held against their median', () => {
+    const moves = [
+      [10_000, 16_000],
+      [20_000, 19_000],
+      [40_000, 21_000],
+    ] as const;
+    const all = moves.flatMap(([warm, forewarm]) => [
+      armRun('cold', { before: 2_000, after: 1_500 }),
+      armRun('warm', { before: 2_000, after: warm }),
+      armRun('forewarm', { before: 2_000, after: forewarm, readyMs: 123 }),
+    ]);
+    const found = goalsOf({ settings, experiment: experimentOf(all) });
+    const throughput = found.find(({ figure }) => figure.startsWith('first second: throughput'));
+    expect(showSpread(throughput!)).toBe('0.95 (0.53 to 1.60)');
+    expect(throughput).toMatchObject({ met: 'yes' });
+  });
+
   test('a cost that noise hides is called neither met nor missed', () => {
     const name = "cost to the source's throughput";
     expect(goals([0.001, 0.009]).get(name)?.met).toBe('yes');
