@@ -62,9 +62,9 @@ async function startServer(
   return server;
 }
 
-const relationsOf = (run: MysqlAttributionRun, vm: string) =>
+const relationsOf = (run: Pick<MysqlAttributionRun, 'profileOf'>, vm: string) =>
   run.profileOf(vm).relations.map((one) => ({ ...one, full: `${one.database}.${one.name}` }));
-const tablesOf = (run: MysqlAttributionRun, vm: string) =>
+const tablesOf = (run: Pick<MysqlAttributionRun, 'profileOf'>, vm: string) =>
   new Set(relationsOf(run, vm).map((one) => one.parent ?? one.full));
 /** MySQL does not always count the accesses to a partitioned table, and neither of them those by a full-text index. */
 const uncounted = [`${names.main}.readings`, `${names.main}.texts`];
@@ -84,7 +84,14 @@ describe.each<MysqlKind>(['mariadb', 'mysql'])('attribution on %s', (kind) => {
     if (!binaries) return;
     const server = await startServer(owned, kind);
     truth = await measureMysqlTruth(server, names, 60);
-    run = await runMysqlAttribution({ server, observerUser: 'observer', names, vms, windows: 8 });
+    run = await runMysqlAttribution({
+      ...{ server, observerUser: 'observer', names, vms, windows: 8 },
+      areFound: (profileOf) =>
+        all.every((vm) => {
+          const seen = tablesOf({ profileOf }, vm);
+          return list(truth.get(vm)!.tables, 0.01).every((table) => seen.has(table));
+        }),
+    });
   }, 600_000);
   afterAll(() => owned.dispose());
 
@@ -166,7 +173,10 @@ describe('attribution on a MariaDB without performance_schema', () => {
 
   beforeAll(async () => {
     const server = await startServer(owned, 'mariadb', { performance_schema: false });
-    run = await runMysqlAttribution({ server, observerUser: 'observer', names, vms, windows: 8 });
+    run = await runMysqlAttribution({
+      ...{ server, observerUser: 'observer', names, vms, windows: 8 },
+      areFound: (profileOf) => tablesOf({ profileOf }, 'app1').size > 0,
+    });
   }, 600_000);
   afterAll(() => owned.dispose());
 

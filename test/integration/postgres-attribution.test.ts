@@ -53,7 +53,7 @@ describe('attribution on a standby', () => {
       rounds,
       windows: 16,
     });
-  }, 240_000);
+  }, 400_000);
 
   afterAll(async () => {
     await owned.dispose();
@@ -133,7 +133,7 @@ describe('attribution on a primary', () => {
       rounds: 250,
       windows: 16,
     });
-  }, 240_000);
+  }, 400_000);
 
   afterAll(async () => {
     await owned.dispose();
