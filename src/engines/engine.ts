@@ -170,7 +170,7 @@ export interface Engine {
   match(workSet: WorkSet): Promise<readonly RelationMatch[]>;
   /**
    * Tells that a work set of these relations is to be matched and read soon on so many connections, so that what
-   * the next `poolState` takes may be begun, and the connections be made ready, at once. Resolves without waiting.
+   * the next `match` and `poolState` take may be begun, and the connections be made ready, at once. May reject.
    */
   foresee(relations: readonly ProfileRelation[], connections: number): Promise<void>;
   /** The pool, and what it holds of these relations; walks the whole pool. */
