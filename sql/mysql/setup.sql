@@ -70,8 +70,8 @@ BEGIN
     DO RELEASE_LOCK('forewarm.admit_new_pages');
   END IF;
 END//
--- What some sessions touch, by index: for at most 5 s the statistics of all other threads are stopped, and taken up again by the
--- same call, also when the caller is gone or its statement is killed. Gives two readings of the counts, and the number of
+-- What some sessions touch, by index: for at most 5 s the statistics of all other sessions, appliers included, are stopped, and taken
+-- up again by the same call, also when the caller is gone or its statement is killed. Gives two readings of the counts, and the number of
 -- connections made so far with each; one call at a time, a second one gives nothing. On the server alone: nothing is logged.
 DROP PROCEDURE IF EXISTS forewarm.count_alone//
 CREATE PROCEDURE forewarm.count_alone(IN counted_threads TEXT, IN wanted_ms INT)
@@ -88,7 +88,8 @@ BEGIN
   IF wanted_ms > 0 AND GET_LOCK('forewarm.count_alone', 0) = 1 THEN
     SET SESSION group_concat_max_len = 1048576;
     SELECT COALESCE(GROUP_CONCAT(THREAD_ID), '') INTO stopped_threads
-      FROM performance_schema.threads WHERE INSTRUMENTED = 'YES' AND NOT FIND_IN_SET(THREAD_ID, counted_threads);
+      FROM performance_schema.threads
+      WHERE INSTRUMENTED = 'YES' AND TYPE = 'FOREGROUND' AND NOT FIND_IN_SET(THREAD_ID, counted_threads);
     UPDATE performance_schema.threads SET INSTRUMENTED = 'NO' WHERE FIND_IN_SET(THREAD_ID, stopped_threads);
     -- Accesses that were under way are counted with their end.
     DO SLEEP(0.05);
@@ -118,7 +119,7 @@ CREATE PROCEDURE forewarm.resume_counting(IN uncounted_threads TEXT)
 BEGIN
   IF GET_LOCK('forewarm.count_alone', 2) = 1 THEN
     UPDATE performance_schema.threads SET INSTRUMENTED = 'YES'
-      WHERE INSTRUMENTED = 'NO' AND NOT FIND_IN_SET(THREAD_ID, uncounted_threads)
+      WHERE INSTRUMENTED = 'NO' AND TYPE = 'FOREGROUND' AND NOT FIND_IN_SET(THREAD_ID, uncounted_threads)
         AND (PROCESSLIST_USER IS NULL OR PROCESSLIST_USER NOT IN
           (SELECT a.USER FROM performance_schema.setup_actors a WHERE a.ENABLED = 'NO'));
     DO RELEASE_LOCK('forewarm.count_alone');

@@ -104,4 +104,41 @@ describe.each(mysqlKinds)('an agent with observe.exact on %s', (kind) => {
     }
     await expect.poll(stopped, { timeout: 10_000 }).toEqual([]);
   }, 180_000);
+
+  it('has all sessions counted again after a crash with its session killed, and a restart', async () => {
+    // Not of a session, and stopped by an administrator: that stays so.
+    const [background] = await db1().query<{ id: number }>(
+      `SELECT THREAD_ID AS id FROM performance_schema.threads WHERE TYPE = 'BACKGROUND' LIMIT 1`,
+    );
+    const ofBackground = `WHERE THREAD_ID = ${Number(background?.id)}`;
+    await db1().query(`UPDATE performance_schema.threads SET INSTRUMENTED = 'NO' ${ofBackground}`);
+    const agent = await startAgent();
+    // The list of processes shows the procedure's definer in place of its caller.
+    const caller = async () =>
+      (
+        await db1().query<{ id: number }>(
+          "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep'",
+        )
+      )[0]?.id;
+    let id: number | undefined;
+    await expect
+      .poll(async () => (id = (await stopped()).length > 1 ? await caller() : undefined), {
+        timeout: 60_000,
+        interval: 20,
+      })
+      .toBeDefined();
+    const killed = db1().query('KILL ?', [id]);
+    await agent.kill();
+    await killed;
+    const left = await stopped();
+    expect(left.length).toBeGreaterThan(1);
+
+    const again = await startAgent();
+    try {
+      await expect.poll(stopped, { timeout: 30_000 }).toEqual([Number(background?.id)]);
+    } finally {
+      expect(await again.stop()).toEqual({ code: 0, signal: null });
+      await db1().query(`UPDATE performance_schema.threads SET INSTRUMENTED = 'YES' ${ofBackground}`);
+    }
+  }, 180_000);
 });

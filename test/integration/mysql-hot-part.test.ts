@@ -31,7 +31,7 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
   let cluster: MysqlCluster;
   const open: Engine[] = [];
 
-  const engineOn = (name: string) => {
+  const engineOn = (name: string, onQuery: (name: string) => void = () => {}) => {
     const engine = createMysqlEngine(kind, {
       replica: name,
       url: cluster.server(name).url({ user: 'forewarm', password: 'secret' }),
@@ -40,6 +40,7 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
       statementTimeoutMs: 10_000,
       // On a busy machine each question takes long.
       surveyMs: 20_000,
+      onQuery,
       logger: silentLogger,
     });
     open.push(engine);
@@ -263,5 +264,39 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
     const inHalf = blockCount(intersect(held, half));
     expect(inHalf / blockCount(half)).toBeGreaterThan(0.85);
     expect(inHalf / blockCount(held)).toBeGreaterThan(0.85);
+  });
+
+  it('is read anew, and hardly asked for, where a restart has emptied the pool', async () => {
+    const workSet = await engineOn('db1').workSet('app1', [table('items')]);
+    const whole = { ...workSet.relations[0]!, ranges: singleRange(0, workSet.relations[0]!.sizeBlocks, 1) };
+    const target = engineOn('db2');
+    const local = async () => (await target.match({ ...workSet, relations: [whole] }))[0]!.local!;
+    const residentOf = async (relation: LocalRelation) =>
+      blockCount((await target.poolState([relation])).resident.get(relationKey(relation))!);
+    const before = await local();
+    await warm(target, before, whole.ranges);
+    expect((await residentOf(before)) / before.sizeBlocks).toBeGreaterThan(0.9);
+    await restart('db2');
+    const after = await local();
+    const read = await pagesRead('db2');
+    expect(await residentOf(after)).toBeLessThan(100);
+    expect((await pagesRead('db2')) - read).toBeLessThan(50);
+  });
+
+  it('is looked for ahead, once, and again where more is asked for', async () => {
+    const looks: string[] = [];
+    const target = engineOn('db2', (name) => looks.push(name));
+    const workSet = await engineOn('db1').workSet('app1', [table('items'), table('tokens')]);
+    const [items, tokens] = (await target.match(workSet)).map(({ local }) => local!);
+    const looked = () => looks.filter((name) => ['buffer-pages', 'cached-indexes'].includes(name)).length;
+    const before = looked();
+    await target.foresee([table('items')], 1);
+    const { resident } = await target.poolState([items!]);
+    expect(looked()).toBe(before + 1);
+    expect((await target.poolState([items!])).resident).toEqual(resident);
+    expect(looked()).toBe(before + 2);
+    await target.foresee([table('items')], 1);
+    expect((await target.poolState([items!, tokens!])).resident.size).toBe(2);
+    expect(looked()).toBe(before + 4);
   });
 });

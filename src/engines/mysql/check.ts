@@ -121,6 +121,15 @@ async function databaseFindings(connections: MysqlConnections): Promise<Finding[
   return databases.map((database) => {
     const subject = `database "${database}"`;
     if (present.some(({ name }) => name === database)) return ok(subject, 'it is here and may be read');
+    const other = present.find(({ name }) => name.toLowerCase() === database.toLowerCase());
+    if (other !== undefined) {
+      return {
+        level: 'fault',
+        subject,
+        message: `this server calls it "${other.name}", and by that name its statistics know it`,
+        remedy: `database: { databases: [${JSON.stringify(other.name)}] }`,
+      };
+    }
     return {
       level: 'fault',
       subject,

@@ -9,7 +9,7 @@ import { KeySpaces } from './key-spaces.ts';
 import { matchWorkSet } from './match.ts';
 import { indexNameOf } from './names.ts';
 import { createMysqlObserver } from './observer.ts';
-import { readPoolState } from './pool-state.ts';
+import { PoolStates } from './pool-state.ts';
 import { readIndexes, storedKey } from './stored-indexes.ts';
 import { Surveys } from './surveys.ts';
 import { Warmer } from './warm.ts';
@@ -28,6 +28,7 @@ export function createMysqlEngine(
   const spaces = new KeySpaces(connections);
   const surveys = new Surveys(connections, spaces, options.surveyMs);
   const warmer = new Warmer({ connections, admission, spaces, surveys });
+  const pools = new PoolStates(connections);
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {
@@ -49,7 +50,7 @@ export function createMysqlEngine(
     },
     poolState: async (relations) => {
       const server = await identity.get();
-      const pool = await readPoolState(connections, server, {
+      const pool = await pools.read(server, {
         relations,
         indexOf: (relation: LocalRelation) => warmer.indexOf(relation),
         heldOf: (relation: LocalRelation, count: number) => warmer.heldOf(relation, count),
@@ -64,7 +65,9 @@ export function createMysqlEngine(
       const { databases, blockBytes } = await identity.get();
       const names = relations.flatMap((relation) => indexNameOf(relation) ?? []);
       const known = names.filter(({ database }) => databases.includes(database));
-      await Promise.all([readIndexes(connections, known, { pageBytes: blockBytes }), warmer.prepare(count)]);
+      const preparing = warmer.prepare(count);
+      pools.foresee(await readIndexes(connections, known, { pageBytes: blockBytes }));
+      await preparing;
     },
     check: () => check(connections, { exact: (options.exactMs ?? 0) > 0 }),
     close: () => connections.close(),

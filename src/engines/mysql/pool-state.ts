@@ -1,8 +1,9 @@
 import type { BlockRanges } from '../../planning/block-ranges.ts';
 import { emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
+import { BegunAhead } from '../begun-ahead.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
-import { cachedKey, readCachedPages } from './cached-pages.ts';
+import { type CachedPages, cachedKey, readCachedPages } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { placePages } from './placement.ts';
@@ -25,46 +26,81 @@ interface Counts {
   readonly oldPages: number | string;
 }
 
-/** What the pool holds of these indexes; the old sublist counts as cold, the young one as hot. */
-export async function readPoolState(
-  connections: MysqlConnections,
-  identity: MysqlIdentity,
-  asked: {
-    readonly relations: readonly LocalRelation[];
-    readonly indexOf: (relation: LocalRelation) => StoredIndex | undefined;
-    /** Which places of it are held, as far as that is known, where so many pages are. */
-    readonly heldOf: (relation: LocalRelation, count: number) => Promise<BlockRanges>;
-  },
-): Promise<PoolState> {
-  const { poolBlocks } = identity;
-  let counts: Counts | undefined;
-  const known = await isAllowed(async () => {
-    [counts] = await connections.query<Counts>(countsStatement, [], { purpose: 'walk' });
-  });
-  if (!known || counts === undefined) {
-    const blocksByHeat = [0, 0, 0, 0, 0, 0];
-    return { known: false, poolBlocks, freeBlocks: 0, blocksByHeat, resident: new Map(), osCacheBytes: null };
+interface Seen {
+  readonly indexes: readonly StoredIndex[];
+  readonly cached: CachedPages;
+}
+
+/** The pool as this server shows it; on MariaDB each look is one walk of all of it. */
+export class PoolStates {
+  readonly #connections: MysqlConnections;
+  readonly #ahead = new BegunAhead<Seen>();
+
+  constructor(connections: MysqlConnections) {
+    this.#connections = connections;
   }
-  const indexes = asked.relations.flatMap((relation) => asked.indexOf(relation) ?? []);
-  const cached = await readCachedPages(connections, indexes);
-  const resident = new Map<string, BlockRanges>();
-  for (const relation of asked.relations) {
-    const index = asked.indexOf(relation);
-    const count = index === undefined ? 0 : (cached.get(cachedKey(index)) ?? 0);
-    const known = await asked.heldOf(relation, count);
-    resident.set(
-      relationKey(relation),
-      count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, known),
-    );
+
+  /** Begins the walk that the next `read` needs, if that is of these indexes or fewer. */
+  foresee(indexes: readonly StoredIndex[]): void {
+    this.#ahead.begin(async () => ({ indexes, cached: await readCachedPages(this.#connections, indexes) }));
   }
-  const old = Math.floor(Number(counts.oldPages) * takenOfOld);
-  return {
-    known: true,
-    poolBlocks: Number(counts.poolPages),
-    freeBlocks: Number(counts.freePages),
-    blocksByHeat: [0, old, 0, 0, 0, Math.max(0, Number(counts.usedPages) - old)],
-    resident,
-    // Reads go past the OS cache.
-    osCacheBytes: null,
-  };
+
+  /** What the pool holds of these relations; the old sublist counts as cold, the young one as hot. */
+  async read(
+    identity: MysqlIdentity,
+    asked: {
+      readonly relations: readonly LocalRelation[];
+      readonly indexOf: (relation: LocalRelation) => StoredIndex | undefined;
+      /** Which places of it are held, as far as that is known, where so many pages are. */
+      readonly heldOf: (relation: LocalRelation, count: number) => Promise<BlockRanges>;
+    },
+  ): Promise<PoolState> {
+    const { poolBlocks } = identity;
+    let counts: Counts | undefined;
+    const known = await isAllowed(async () => {
+      [counts] = await this.#connections.query<Counts>(countsStatement, [], { purpose: 'walk' });
+    });
+    if (!known || counts === undefined) {
+      const blocksByHeat = [0, 0, 0, 0, 0, 0];
+      return {
+        known: false,
+        poolBlocks,
+        freeBlocks: 0,
+        blocksByHeat,
+        resident: new Map(),
+        osCacheBytes: null,
+      };
+    }
+    const cached = await this.#cachedPages(asked.relations.flatMap((one) => asked.indexOf(one) ?? []));
+    const resident = new Map<string, BlockRanges>();
+    for (const relation of asked.relations) {
+      const index = asked.indexOf(relation);
+      const count = index === undefined ? 0 : (cached.get(cachedKey(index)) ?? 0);
+      const held = await asked.heldOf(relation, count);
+      resident.set(
+        relationKey(relation),
+        count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, held),
+      );
+    }
+    const old = Math.floor(Number(counts.oldPages) * takenOfOld);
+    return {
+      known: true,
+      poolBlocks: Number(counts.poolPages),
+      freeBlocks: Number(counts.freePages),
+      blocksByHeat: [0, old, 0, 0, 0, Math.max(0, Number(counts.usedPages) - old)],
+      resident,
+      // Reads go past the OS cache.
+      osCacheBytes: null,
+    };
+  }
+
+  async #cachedPages(indexes: readonly StoredIndex[]): Promise<CachedPages> {
+    const keys = indexes.map(cachedKey);
+    const serves = (seen: Seen) => {
+      const there = new Set(seen.indexes.map(cachedKey));
+      return keys.every((key) => there.has(key));
+    };
+    const ahead = await this.#ahead.take(serves);
+    return ahead?.cached ?? (await readCachedPages(this.#connections, indexes));
+  }
 }

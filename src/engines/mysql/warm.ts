@@ -88,6 +88,8 @@ export class Warmer {
   async heldOf(relation: LocalRelation, count: number): Promise<BlockRanges> {
     const tree = this.#trees.get(relationKey(relation));
     if (tree === undefined) return emptyRanges;
+    // As after a restart: to ask for what is left would bring more than that.
+    if (count <= Math.max(fewPages, blockCount(tree.held) * doubtfulPart)) tree.held = emptyRanges;
     const read = blockCount(tree.held);
     const missing = subtract(tree.wanted, tree.held);
     const doubt = Math.max(fewPages, read * doubtfulPart);

@@ -1,6 +1,6 @@
-import { systemClock } from '../../lib/clock.ts';
 import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
+import { BegunAhead } from '../begun-ahead.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
 import { availableMemoryBytes } from './available-memory.ts';
 import type { CatalogRelation } from './catalog.ts';
@@ -14,18 +14,12 @@ const ownProcessStatement = sqlStatement('own-process');
 interface Walked {
   readonly filenodes: readonly string[];
   readonly walk: PoolWalk;
-  /** Monotonic: when it was done, and how long it is as good as a new one. */
-  readonly endMs: number;
-  readonly goodForMs: number;
 }
-
-/** A walk that was begun ahead is good for as long as it took, and at least for so long. */
-const leastGoodMs = 1_000;
 
 /** The pool as this server shows it; each look is one walk of all of it. */
 export class PoolStates {
   readonly #connections: PostgresConnections;
-  #ahead: Promise<Walked | undefined> | undefined;
+  readonly #ahead = new BegunAhead<Walked | undefined>();
 
   constructor(connections: PostgresConnections) {
     this.#connections = connections;
@@ -34,15 +28,17 @@ export class PoolStates {
   /** Begins the walk that the next `read` needs, if that is of these relations or fewer. */
   foresee(identity: PostgresIdentity, relations: readonly CatalogRelation[]): void {
     const stored = relations.flatMap(({ storage, filenode }) => (storage === undefined ? [] : [filenode]));
-    // Whoever needs it walks then, and is told what stands in the way.
-    this.#ahead = this.#walk(identity, [...new Set(stored)]).catch(() => undefined);
+    // Where it fails, whoever needs it walks then, and is told what stands in the way.
+    this.#ahead.begin(() => this.#walk(identity, [...new Set(stored)]));
   }
 
   /** The pool, and what it holds of these relations. */
   async read(identity: PostgresIdentity, relations: readonly LocalRelation[]): Promise<PoolState> {
     const osCacheBytes = await this.#osCacheBytes();
     const needed = [...new Set(relations.map((relation) => relation.filenode))];
-    const walked = (await this.#takeAhead(needed)) ?? (await this.#walk(identity, needed));
+    const serves = (walked: Walked | undefined) =>
+      needed.every((filenode) => walked?.filenodes.includes(filenode));
+    const walked = (await this.#ahead.take(serves)) ?? (await this.#walk(identity, needed));
     const { poolBlocks } = identity;
     if (walked === undefined) {
       const blocksByHeat = [0, 0, 0, 0, 0, 0];
@@ -72,24 +68,13 @@ export class PoolStates {
     return row === undefined ? null : await availableMemoryBytes(row.pid);
   }
 
-  /** Serves once: what is read after it is not in it. */
-  async #takeAhead(needed: readonly string[]): Promise<Walked | undefined> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    const walked = await ahead;
-    if (walked === undefined || systemClock.monotonicMs() > walked.endMs + walked.goodForMs) return undefined;
-    return needed.every((filenode) => walked.filenodes.includes(filenode)) ? walked : undefined;
-  }
-
   /** Undefined where no database lets the pool be seen. */
   async #walk(identity: PostgresIdentity, filenodes: readonly string[]): Promise<Walked | undefined> {
     const database = poolViewDatabase(identity);
     if (database === undefined) return undefined;
-    const startMs = systemClock.monotonicMs();
     const storages = filenodes.map(storageOf);
     const walk = await walkPool(this.#connections, identity, { database, storages, counts: true });
-    const endMs = systemClock.monotonicMs();
-    return { filenodes, walk, endMs, goodForMs: Math.max(leastGoodMs, endMs - startMs) };
+    return { filenodes, walk };
   }
 }
 
