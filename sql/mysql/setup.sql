@@ -70,9 +70,10 @@ BEGIN
     DO RELEASE_LOCK('forewarm.admit_new_pages');
   END IF;
 END//
--- What some sessions touch, by index: for at most 5 s the statistics of all other sessions, appliers included, are stopped, and taken
--- up again by the same call, also when the caller is gone or its statement is killed. Gives two readings of the counts, and the number of
--- connections made so far with each; one call at a time, a second one gives nothing. On the server alone: nothing is logged.
+-- What some sessions touch, by index: for at most 5 s the statistics of all other sessions, appliers included, are stopped, and
+-- taken up again by the same call, also when the caller is gone or its statement is killed. Gives two readings of the counts, and
+-- the number of connections made so far with each; one call at a time, a second one gives nothing. On the server alone: nothing
+-- is logged.
 DROP PROCEDURE IF EXISTS forewarm.count_alone//
 CREATE PROCEDURE forewarm.count_alone(IN counted_threads TEXT, IN wanted_ms INT)
   SQL SECURITY DEFINER

@@ -194,6 +194,17 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     }
   });
 
+  it('takes the same where all names are plain, for which it need not ask for the names of tables', async () => {
+    const { relations } = await source.workSet(
+      'app1',
+      trees.filter(([table]) => table !== odd).map(profiled),
+    );
+    const counted = (of: WorkSet['relations']) => of.map(({ name, ranges }) => [name, blockCount(ranges)]);
+    const before = workSet.relations.filter(({ name }) => !name.startsWith(odd));
+    expect(before.length).toBe(trees.length);
+    expect(counted(relations)).toEqual(counted(before));
+  });
+
   it('warms values that lie outside of their rows, by themselves where the source holds them', async () => {
     const docs = profiled(['docs']);
     const cold = engineOn('db1');

@@ -3,6 +3,7 @@ import { type IndexName, splitStoredName } from './names.ts';
 import { quoteIdentifier, sqlStatement } from './sql.ts';
 
 const cachedIndexesStatement = sqlStatement('cached-indexes');
+const byFileStatement = sqlStatement('cached-by-file');
 const bufferPagesStatement = sqlStatement('buffer-pages');
 const overflowStatements = {
   mysql: sqlStatement('overflow-pages-mysql'),
@@ -16,6 +17,8 @@ interface Row {
   readonly tableName: string;
   readonly indexName: string;
   readonly pages: number | string;
+  /** 0: one that many tables may share. */
+  readonly file?: number | string;
 }
 
 interface OverflowRow {
@@ -50,26 +53,14 @@ export async function readCachedPages(
   tables: readonly Table[],
   signal?: AbortSignal,
 ): Promise<CachedPages> {
-  const { dialect } = await connections.server();
-  const how = { purpose: 'walk', signal } as const;
   const found = new Map<string, number>();
   for (const database of new Set(tables.map((one) => one.database))) {
-    const counted =
-      dialect.cachedIndexes && tables.every((one) => one.database !== database || isCounted(one));
-    const rows = counted
-      ? await connections.query<Row>(cachedIndexesStatement, [likePattern(`${encoded(database)}/`)], how)
-      : await connections.query<Row>(
-          bufferPagesStatement,
-          [likePattern(`${quoteIdentifier(database)}.`)],
-          how,
-        );
-    for (const row of rows) {
-      const name = counted ? fileName(row.tableName) : quotedName(row.tableName);
-      if (name === undefined) continue;
-      const key = cachedKey({ database, ...name, keyName: row.indexName });
-      found.set(key, (found.get(key) ?? 0) + Number(row.pages));
+    const mine = tables.filter((one) => one.database === database);
+    for (const { pages, ...index } of await readDatabase(connections, { database, tables: mine, signal })) {
+      const key = cachedKey({ database, ...index });
+      found.set(key, (found.get(key) ?? 0) + pages);
     }
-    if (tables.some((one) => one.database === database && one.overflow)) {
+    if (mine.some((one) => one.overflow)) {
       for (const { table, pages } of await readOverflow(connections, database, signal)) {
         if (table.keyName !== '') continue;
         const key = cachedKey({ ...table, overflow: true });
@@ -78,6 +69,46 @@ export async function readCachedPages(
     }
   }
   return found;
+}
+
+interface CachedIndex {
+  readonly table: string;
+  readonly partition: string | undefined;
+  readonly keyName: string;
+  readonly pages: number;
+}
+
+/** By the server's counters or by the tables' files, whichever it has; where these do not tell the tables apart, by their names. */
+async function readDatabase(
+  connections: MysqlConnections,
+  of: {
+    readonly database: string;
+    readonly tables: readonly Table[];
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<CachedIndex[]> {
+  const { database, tables, signal } = of;
+  const { dialect } = await connections.server();
+  const how = { purpose: 'walk', signal } as const;
+  const [statement, tells] = dialect.cachedIndexes
+    ? [cachedIndexesStatement, isCounted]
+    : [byFileStatement, hasPlainName];
+  if (tables.every(tells)) {
+    const rows = await connections.query<Row>(statement, [likePattern(`${encoded(database)}/`)], how);
+    if (rows.every(({ file }) => Number(file ?? 1) !== 0)) {
+      return rows.map(({ tableName, indexName, pages }) => ({
+        ...splitStoredName(fileName(tableName)),
+        keyName: indexName,
+        pages: Number(pages),
+      }));
+    }
+  }
+  const pattern = likePattern(`${quoteIdentifier(database)}.`);
+  const rows = await connections.query<Row>(bufferPagesStatement, [pattern], how);
+  return rows.flatMap(({ tableName, indexName, pages }) => {
+    const name = quotedName(tableName);
+    return name === undefined ? [] : [{ ...name, keyName: indexName, pages: Number(pages) }];
+  });
 }
 
 /** Cached pages of indexes by the number of their entries, and, under an empty `keyName`, of values outside of rows. */
@@ -106,7 +137,7 @@ export async function readOverflow(
   return rows.map(({ tableName, indexName, pages, entries }) => ({
     table: {
       database,
-      ...splitStoredName(decoded(tableName.slice(tableName.indexOf('/') + 1))),
+      ...splitStoredName(fileName(tableName)),
       keyName: indexName ?? '',
     },
     pages: Number(pages),
@@ -114,9 +145,12 @@ export async function readOverflow(
   }));
 }
 
-/** The counters leave partitions out, and have names in a code that for other characters only the server can undo. */
-const isCounted = ({ database, table, partition }: Table): boolean =>
-  partition === undefined && /^[\x20-\x7e]*$/.test(database + table);
+/** Files' names are in a code that for other characters only the server can undo. */
+const hasPlainName = ({ database, table, partition = '' }: Table): boolean =>
+  /^[\x20-\x7e]*$/.test(database + table + partition);
+
+/** The counters leave partitions out. */
+const isCounted = (table: Table): boolean => table.partition === undefined && hasPlainName(table);
 
 const encoded = (name: string): string =>
   name.replace(/[^A-Za-z0-9_]/g, (char) => `@${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -124,10 +158,8 @@ const encoded = (name: string): string =>
 const decoded = (name: string): string =>
   name.replace(/@([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
-/** From `database/table`, encoded. */
-function fileName(text: string): { table: string; partition: undefined } {
-  return { table: decoded(text.slice(text.indexOf('/') + 1)), partition: undefined };
-}
+/** The table of `database/table`, encoded. */
+const fileName = (text: string): string => decoded(text.slice(text.indexOf('/') + 1));
 
 /** What begins with this text. */
 const likePattern = (text: string): string => `${text.replace(/[\\%_]/g, '\\$&')}%`;
