@@ -177,7 +177,7 @@ async function holdBack(
   }
 }
 
-function feltBy({ current, health }: ServerWatch): Felt {
-  const { latencyMs, statements } = current;
+function feltBy({ whileWarming, health }: ServerWatch): Felt {
+  const { latencyMs, statements } = whileWarming;
   return { latencyMs, statements, active: health?.active ?? 0, ioWaiting: health?.ioWaiting ?? 0 };
 }

@@ -33,6 +33,8 @@ export class ServerWatch {
   #current: ResidentLoad = { latencyMs: null, statements: 0, ioWaitShare: 0 };
   #usual: ResidentLoad | null = null;
   #warmers = 0;
+  /** Looks at how residents fare since warming began. */
+  #looksWhileWarming = 0;
 
   constructor(engine: Engine, logger: Logger, clock: Clock = systemClock) {
     this.#engine = engine;
@@ -54,8 +56,12 @@ export class ServerWatch {
     return this.#clock.monotonicMs() - this.#lookedAtMs;
   }
 
-  get current(): ResidentLoad {
-    return this.#current;
+  /**
+   * What residents feel of the warming that is under way: the first look after its beginning tells in part of the time
+   * before, when pools were walked.
+   */
+  get whileWarming(): ResidentLoad {
+    return this.#looksWhileWarming > 1 ? this.#current : { ...this.#current, latencyMs: null, statements: 0 };
   }
 
   /** Null until there was a look without warming. */
@@ -65,6 +71,7 @@ export class ServerWatch {
 
   /** Call when warming starts; the returned function when it ends. */
   warming(): () => void {
+    if (this.#warmers === 0) this.#looksWhileWarming = 0;
     this.#warmers += 1;
     let ended = false;
     return () => {
@@ -105,6 +112,7 @@ export class ServerWatch {
       const health = await this.#engine.health();
       this.#current = loadBetween(before, health);
       if (this.#warmers === 0) this.#usual = blend(this.#usual, this.#current);
+      else if (this.#current.statements > 0) this.#looksWhileWarming += 1;
       if (before === null) this.#logger.info({ version: this.#identity?.version }, 'the database answers');
       this.#health = health;
     } catch (error) {

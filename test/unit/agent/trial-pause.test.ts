@@ -153,3 +153,14 @@ describe('a pause for a trial', () => {
     end();
   });
 });
+
+describe('what residents feel of a warming', () => {
+  it('is told by looks that lie within it as a whole', async () => {
+    const { clock, watch, step } = await slowed('reading');
+    for (const felt of [{ latencyMs: null, statements: 0 }, { latencyMs: 9 }]) {
+      await clock.pass(step(600));
+      await watch.look();
+      expect(watch.whileWarming).toMatchObject(felt);
+    }
+  });
+});
