@@ -37,7 +37,7 @@ export function benchSettings(options: PostgresBenchOptions): PostgresBench['set
     pace: { before: 400 },
     ...(quick
       ? { poolMb: 256, tableMb: 320, fillMs: 7_000, repetitions: 1 }
-      : { poolMb: 512, tableMb: benchTableMb, fillMs: 30_000, repetitions }),
+      : { poolMb: 512, tableMb: benchTableMb, fillMs: 60_000, repetitions }),
   };
 }
 
