@@ -41,7 +41,7 @@ export function benchSettings(options: PostgresBenchOptions): PostgresBench['set
   };
 }
 
-const costWindows = { full: { pairs: 100, windowMs: 1_000 }, quick: { pairs: 4, windowMs: 2_500 } };
+const costWindows = { full: { pairs: 60, windowMs: 1_000 }, quick: { pairs: 4, windowMs: 2_500 } };
 
 /** What will be done, for a progress view. */
 export function benchStages(options: PostgresBenchOptions): readonly Stage[] {
