@@ -11,7 +11,7 @@ export const postgresSuite: Suite = {
   needs: 'root for a limited disk, 6 GB of disk',
   takes: '15 min (--quick 3 min)',
   devices: ['gp3', 'hdd', 'none'],
-  repetitions: 7,
+  repetitions: 6,
   stages: benchStages,
   async run(options, lab) {
     return outcomeOf(

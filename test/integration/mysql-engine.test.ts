@@ -35,6 +35,8 @@ CREATE TABLE keyless (a int, pad varchar(400), KEY a_idx (a));
 INSERT INTO keyless SELECT IF(n % 10 = 0, NULL, n), repeat('x', 300) FROM numbers;
 CREATE TABLE uniquely (u int NOT NULL, pad varchar(400), UNIQUE KEY uk (u));
 INSERT INTO uniquely SELECT n, repeat('x', 300) FROM numbers;
+CREATE TABLE choices (n int, u int NOT NULL, v int NOT NULL, pad varchar(400), UNIQUE KEY n_key (n), UNIQUE KEY v_key (v), UNIQUE KEY a_key (u));
+INSERT INTO choices SELECT n, n * 3, 100000 - n, repeat('x', 300) FROM numbers;
 CREATE TABLE parts (id int PRIMARY KEY, grp int, pad varchar(400), KEY grp_idx (grp))
   PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (5000), PARTITION high VALUES LESS THAN MAXVALUE);
 INSERT INTO parts SELECT n, n % 100, repeat('x', 300) FROM numbers;
@@ -44,7 +46,7 @@ CREATE TABLE ${quoted} (\`Schlüssel ä\` bigint PRIMARY KEY, pad varchar(400), 
 INSERT INTO ${quoted} SELECT n * 1000000007, CONCAT(n, repeat('x', 200)) FROM numbers;
 CREATE TABLE docs (id int PRIMARY KEY, body longtext, extra json, title varchar(100));
 INSERT INTO docs SELECT n, REPEAT('y', 40000), JSON_ARRAY(REPEAT('z', 18000)), REPEAT('t', 90) FROM numbers WHERE n < 400;
-ANALYZE TABLE docs, numbers, plain, composite, uuids, bytes, falling, keyless, uniquely, parts, made, ${quoted}`;
+ANALYZE TABLE docs, numbers, plain, composite, uuids, bytes, falling, keyless, uniquely, choices, parts, made, ${quoted}`;
 
 async function load(connection: Connection): Promise<void> {
   await connection.query('CREATE TABLE digits (d int PRIMARY KEY)');
@@ -65,6 +67,9 @@ const trees: readonly (readonly [table: string, index?: string])[] = [
   ['keyless'],
   ['keyless', 'a_idx'],
   ['uniquely'],
+  // The first key without NULLs is the clustered one.
+  ['choices'],
+  ['choices', 'a_key'],
   ['parts'],
   ['parts', 'grp_idx'],
   ['made'],

@@ -6,8 +6,12 @@ import { fillSource } from './move.ts';
 import type { ArmFigures, ArmName, ArmRun, DemoDocument, MigrationEvidence } from './result.ts';
 import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
 
-/** In this order: after the cold arm the target is nearly warm already, as the control needs it. */
-export const armOrder: readonly ArmName[] = ['cold', 'warm', 'forewarm'];
+/**
+ * The arms of one repetition, from 0. After the cold arm the target is nearly warm already, as the control needs it; the
+ * two that are held against each other take turns, for a machine may be faster after the cold arm, in which it rests.
+ */
+const armsOf = (repetition: number): readonly ArmName[] =>
+  repetition % 2 === 0 ? ['cold', 'warm', 'forewarm'] : ['cold', 'forewarm', 'warm'];
 
 const armStages: Readonly<Record<ArmName, Stage>> = {
   cold: { text: 'moving app1 without Forewarm, to a cold replica', expectedMs: 18_000 },
@@ -35,16 +39,26 @@ export interface Experiment {
 
 /** All that is done, in order. */
 export function stagesOf(options: Omit<ExperimentOptions, 'owned' | 'onStage'>): readonly Stage[] {
-  const repetitions = Array.from({ length: options.repetitions }, (_, i) => i + 1);
-  const of = (repetition: number) =>
-    options.repetitions === 1 ? '' : ` (${repetition} of ${options.repetitions})`;
   return [
     ...startStages(options),
-    { text: 'app1 fills the cache of its replica', expectedMs: options.fillMs },
-    ...repetitions.flatMap((repetition) =>
-      armOrder.map((name) => ({ ...armStages[name], text: armStages[name].text + of(repetition) })),
-    ),
+    fillStage(options),
+    ...movesOf(options).map(({ stage }) => stage),
   ];
+}
+
+const fillStage = ({ fillMs }: Pick<ExperimentOptions, 'fillMs'>): Stage => ({
+  text: 'app1 fills the cache of its replica',
+  expectedMs: fillMs,
+});
+
+function movesOf({ repetitions }: Pick<ExperimentOptions, 'repetitions'>) {
+  return Array.from({ length: repetitions }, (_, i) => {
+    const which = repetitions === 1 ? '' : ` (${i + 1} of ${repetitions})`;
+    return armsOf(i).map((name) => {
+      const { text, expectedMs } = armStages[name];
+      return { name, stage: { text: text + which, expectedMs } };
+    });
+  }).flat();
 }
 
 /** Starts a site and runs the three arms, interleaved; `onSite` may look at it before it is gone. */
@@ -54,13 +68,12 @@ export async function runExperiment(
 ): Promise<Experiment> {
   const site = await Site.start(options);
   try {
-    const [, , filling, ...arms] = stagesOf(options);
-    if (filling !== undefined) options.onStage(filling);
+    options.onStage(fillStage(options));
     await fillSource(site, options.fillMs);
     const runs: ArmRun[] = [];
-    for (const [i, stage] of arms.entries()) {
+    for (const { name, stage } of movesOf(options)) {
       options.onStage(stage);
-      runs.push(await runArm(site, armOrder[i % armOrder.length] ?? 'cold', options.lookMs));
+      runs.push(await runArm(site, name, options.lookMs));
       options.onArm?.(assemble(site, [...runs]));
     }
     await onSite(site);
