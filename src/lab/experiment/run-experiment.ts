@@ -39,11 +39,7 @@ export interface Experiment {
 
 /** All that is done, in order. */
 export function stagesOf(options: Omit<ExperimentOptions, 'owned' | 'onStage'>): readonly Stage[] {
-  return [
-    ...startStages(options),
-    fillStage(options),
-    ...movesOf(options).map(({ stage }) => stage),
-  ];
+  return [...startStages(options), fillStage(options), ...movesOf(options).map(({ stage }) => stage)];
 }
 
 const fillStage = ({ fillMs }: Pick<ExperimentOptions, 'fillMs'>): Stage => ({
