@@ -48,13 +48,14 @@ export async function measureSourceCost(
   const on = async (): Promise<Window> => {
     worked += 1;
     const sessions = await site.source.agentSessions();
-    const before = { agent: processorMs(agentStat), sessions: sumOf(sessions.map(processorMs)) };
+    const before = { agent: processorMs(agentStat), sessions: sessions.map(processorMs) };
     const [seen] = await Promise.all([
       measureWindow(site, windowMs),
       ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
     ]);
     used.agent += processorMs(agentStat) - before.agent;
-    used.sessions += sumOf(sessions.map(processorMs)) - before.sessions;
+    // One that has ended meanwhile tells nothing any more: its last window is not counted.
+    used.sessions += sumOf(sessions.map((stat, i) => Math.max(0, processorMs(stat) - before.sessions[i]!)));
     return seen;
   };
   const off = async (): Promise<Window> => {
