@@ -7,6 +7,7 @@ import type { HotPartRun } from './hot-part.ts';
 import type { MysqlBench } from './mysql.ts';
 import { goalsOf } from './mysql-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
+import { describeRepetitions } from './run-figures.ts';
 import {
   armColumns,
   type Column,
@@ -60,7 +61,7 @@ export function mysqlText(bench: MysqlBench, renderTable: RenderTable): string {
     renderTable(fullPoolColumns, fullPool),
     'A hot part of a table:\n',
     renderTable(hotPartColumns, hotPart),
-    `${describeSetting(experiment)}; medians of ${settings.repetitions}.\n`,
+    `${describeSetting(experiment)}; medians of ${describeRepetitions(settings)}.\n`,
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
   ]
     .filter((part) => part !== '')
@@ -84,7 +85,7 @@ export function mysqlReport(bench: MysqlBench): string {
       servers: `a primary and two physical replicas, ${describePool(settings.poolMb)} each`,
       data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, two more of ${other?.tableMb ?? 0} MB each, primary keys included`,
       'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and as fast as it goes after it, over the whole table, seed ${settings.seed}`,
-      repetitions: `${settings.repetitions}; figures are medians, plots the last repetition`,
+      repetitions: `${describeRepetitions(settings)}; figures are medians, plots the last repetition`,
     },
   });
 }

@@ -47,21 +47,24 @@ export function benchSettings(options: MysqlBenchOptions): MysqlBench['settings'
     ...{ hotShare: 1, residentHotShare: 1 },
     // Held back before the switch, for source, application and target share their processors here. Free after it.
     pace: { before: 300 },
+    restMs: 8_000,
     fillMs: quick ? 4_000 : 8_000,
-    repetitions: quick ? 1 : repetitions,
+    // The first second after a switch differs most from move to move, and a move takes little of the time.
+    ...(quick ? { repetitions: 1 } : { repetitions: 2 * repetitions, coldRepetitions: repetitions }),
   };
 }
 
 /** What will be done, for a progress view. */
 export function benchStages(options: MysqlBenchOptions): readonly Stage[] {
   const settings = benchSettings(options);
-  return [...stagesOf(settings), ...laterStages(settings)];
+  return [...stagesOf(settings), ...laterStages(options)];
 }
 
-function laterStages({ repetitions }: MysqlBench['settings']): Stage[] {
-  return Array.from({ length: repetitions }, (_, i) => [
-    { text: `warming into a full pool (${i + 1} of ${repetitions})`, expectedMs: 28_000 },
-    { text: `warming hot parts of tables (${i + 1} of ${repetitions})`, expectedMs: 24_000 },
+function laterStages({ quick, repetitions }: MysqlBenchOptions): Stage[] {
+  const count = quick ? 1 : repetitions;
+  return Array.from({ length: count }, (_, i) => [
+    { text: `warming into a full pool (${i + 1} of ${count})`, expectedMs: 28_000 },
+    { text: `warming hot parts of tables (${i + 1} of ${count})`, expectedMs: 24_000 },
   ]).flat();
 }
 
@@ -85,7 +88,7 @@ export async function runMysqlBench(
   const experiment = await runExperiment({ ...settings, owned, onStage, onArm }, async (site) => {
     try {
       const hot = await startHotVms(site);
-      for (const [i, stage] of laterStages(settings).entries()) {
+      for (const [i, stage] of laterStages(options).entries()) {
         lab.onStage(stage);
         if (i % 2 === 0)
           fullPool.push(

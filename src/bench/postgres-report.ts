@@ -6,6 +6,7 @@ import { type Goal, showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
+import { describeRepetitions } from './run-figures.ts';
 import { processorShare, type SourceCost } from './source-cost.ts';
 import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
@@ -31,7 +32,7 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     renderTable(goalColumns, goalsOf(bench)),
     'From intent to ready, each repetition:\n',
     renderTable(stepColumns, readyStepsOf(experiment.runs)),
-    `${describeSetting(experiment)}; medians of ${bench.settings.repetitions}.\n`,
+    `${describeSetting(experiment)}; medians of ${describeRepetitions(bench.settings)}.\n`,
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
     `Page cache of the target's files once it was emptied: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
     sourceCost === undefined ? '' : describeCost(sourceCost),
@@ -61,7 +62,7 @@ export function postgresReport(bench: PostgresBench): string {
       servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
       data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, primary keys besides`,
       'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and as fast as it goes after it, seed ${settings.seed}`,
-      repetitions: `${settings.repetitions}, arms interleaved; figures are medians, plots the last repetition`,
+      repetitions: `${describeRepetitions(settings)}; arms interleaved; figures are medians, plots the last repetition`,
     },
   });
 }

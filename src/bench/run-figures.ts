@@ -1,4 +1,5 @@
 import type { ArmRun } from '../lab/experiment/result.ts';
+import type { ExperimentOptions } from '../lab/experiment/run-experiment.ts';
 import type { Figure } from './suite.ts';
 
 type Quantity = Pick<Figure, 'name' | 'unit' | 'better'> & { readonly of: (run: ArmRun) => number };
@@ -34,4 +35,12 @@ export function figuresOfRuns(runs: readonly ArmRun[]): readonly Figure[] {
       ...{ of: arm, ...quantity, values: own.map(of) },
     }));
   });
+}
+
+/** In words, for a report. */
+export function describeRepetitions({
+  repetitions,
+  coldRepetitions = repetitions,
+}: Pick<ExperimentOptions, 'repetitions' | 'coldRepetitions'>): string {
+  return `${repetitions} repetitions${coldRepetitions < repetitions ? `, of the cold arm ${coldRepetitions}` : ''}`;
 }

@@ -18,7 +18,7 @@ export interface SourceCost {
   /** 1 - on/off: the median of the pairs, and between what it lies with 95 % certainty. */
   readonly cost: number;
   readonly between: readonly [number, number];
-  /** Processor time while at work, in cores: the agent itself, and its sessions at the database. */
+  /** Processor time at work, in cores, in a stretch without a pause: the agent itself, and its sessions at the database. */
   readonly cpuCores: { readonly agent: number; readonly sessions: number };
   /** Of the machine. */
   readonly processors: number;
@@ -28,34 +28,36 @@ const pauseMs = 500;
 /** A work set is served once in so long at work, as if a VM left this replica every minute. */
 const serveEveryMs = 60_000;
 
+/** How often the database is asked which sessions are the agent's: what one uses until then and ends is not counted. */
+const sessionsEveryMs = 2_000;
+
+export interface SourceCostOptions {
+  readonly pairs: number;
+  readonly windowMs: number;
+  /** Of the stretch in which processor time is counted. */
+  readonly stretchMs: number;
+}
+
 /**
- * Short windows with the source's agent at work (sampling, collecting, and serving a work set now and then)
- * and held still, in the order on-off-off-on, so that a drift of the machine falls on both.
+ * A stretch with the source's agent at work (sampling, collecting, and serving a work set once) for what it takes of
+ * the processors: after it was held still, it makes up for that. Then short windows, at work and held still, in the
+ * order on-off-off-on, so that a drift of the machine falls on both.
  */
-export async function measureSourceCost(
-  site: Site,
-  options: { readonly pairs: number; readonly windowMs: number },
-): Promise<SourceCost> {
-  const { pairs: count, windowMs } = options;
+export async function measureSourceCost(site: Site, options: SourceCostOptions): Promise<SourceCost> {
+  const { pairs: count, windowMs, stretchMs } = options;
   const agent = site.agents.source;
-  const agentStat = `/proc/${agent.pid}/stat`;
   await goHome(site);
   site.mover.pace(undefined);
   await systemClock.sleep(2_000);
-  const used = { agent: 0, sessions: 0 };
+  const [cpuCores] = await Promise.all([coresAtWork(site, stretchMs), serveOnce(site)]);
   const serveEvery = Math.max(2, Math.round(serveEveryMs / windowMs));
   let worked = 0;
   const on = async (): Promise<Window> => {
     worked += 1;
-    const sessions = await site.source.agentSessions();
-    const before = { agent: processorMs(agentStat), sessions: sessions.map(processorMs) };
     const [seen] = await Promise.all([
       measureWindow(site, windowMs),
       ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
     ]);
-    used.agent += processorMs(agentStat) - before.agent;
-    // One that has ended meanwhile tells nothing any more: its last window is not counted.
-    used.sessions += sumOf(sessions.map((stat, i) => Math.max(0, processorMs(stat) - before.sessions[i]!)));
     return seen;
   };
   const off = async (): Promise<Window> => {
@@ -84,8 +86,32 @@ export async function measureSourceCost(
     cost: median(costs),
     between: medianInterval(costs),
     processors: availableParallelism(),
-    cpuCores: { agent: used.agent / (count * windowMs), sessions: used.sessions / (count * windowMs) },
+    cpuCores,
   };
+}
+
+/** What the agent and its sessions take while it is at work, in cores. */
+async function coresAtWork({ source, agents }: Site, forMs: number): Promise<SourceCost['cpuCores']> {
+  const agentStat = `/proc/${agents.source.pid}/stat`;
+  const startMs = systemClock.monotonicMs();
+  const before = { agent: processorMs(agentStat), sessions: await sessionsMs(source) };
+  const newest = new Map(before.sessions);
+  while (systemClock.monotonicMs() < startMs + forMs) {
+    await systemClock.sleep(Math.min(sessionsEveryMs, forMs));
+    for (const [stat, ms] of await sessionsMs(source)) newest.set(stat, ms);
+  }
+  const elapsedMs = systemClock.monotonicMs() - startMs;
+  const used = [...newest].map(([stat, ms]) => ms - (before.sessions.get(stat) ?? 0));
+  return {
+    agent: (processorMs(agentStat) - before.agent) / elapsedMs,
+    sessions: sumOf(used) / elapsedMs,
+  };
+}
+
+/** Processor time of each of the agent's sessions until now. One that ends while it is looked at is left out. */
+async function sessionsMs(source: Site['source']): Promise<Map<string, number>> {
+  const stats = await source.agentSessions();
+  return new Map(stats.map((stat) => [stat, processorMs(stat)] as const).filter(([, ms]) => ms > 0));
 }
 
 /** Part of the machine's processors that the agent and its sessions took, 0 to 1. */

@@ -62,6 +62,7 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
   await systemClock.sleep(leadMs);
   const failedBefore = site.mover.failedQueries;
   const firstSample = site.mover.samples.length;
+  if (target === 'warm' && warm === undefined) await systemClock.sleep(site.options.restMs ?? 0);
   const warming = await warm?.(site);
   await systemClock.sleep(copyMs);
   const readsBefore = await site.targetReads();

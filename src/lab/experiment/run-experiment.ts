@@ -10,8 +10,10 @@ import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
  * The arms of one repetition, from 0. After the cold arm the target is nearly warm already, as the control needs it; the
  * two that are held against each other take turns, for a machine may be faster after the cold arm, in which it rests.
  */
-const armsOf = (repetition: number): readonly ArmName[] =>
-  repetition % 2 === 0 ? ['cold', 'warm', 'forewarm'] : ['cold', 'forewarm', 'warm'];
+const armsOf = (repetition: number, cold: boolean): readonly ArmName[] => [
+  ...(cold ? (['cold'] as const) : []),
+  ...(repetition % 2 === 0 ? (['warm', 'forewarm'] as const) : (['forewarm', 'warm'] as const)),
+];
 
 const armStages: Readonly<Record<ArmName, Stage>> = {
   cold: { text: 'moving app1 without Forewarm, to a cold replica', expectedMs: 18_000 },
@@ -21,6 +23,8 @@ const armStages: Readonly<Record<ArmName, Stage>> = {
 
 export interface ExperimentOptions extends SiteOptions {
   readonly repetitions: number;
+  /** How many of the repetitions, from the first on, have a cold arm; all where left out. What the others measure of each other is close. */
+  readonly coldRepetitions?: number;
   /** How long the mover fills the source's pool before the first arm. */
   readonly fillMs: number;
   /** How long the reads after a switch are looked at; default 10 s, which `first10s` is named after. */
@@ -47,12 +51,19 @@ const fillStage = ({ fillMs }: Pick<ExperimentOptions, 'fillMs'>): Stage => ({
   expectedMs: fillMs,
 });
 
-function movesOf({ repetitions }: Pick<ExperimentOptions, 'repetitions'>) {
+function movesOf({
+  repetitions,
+  coldRepetitions = repetitions,
+  restMs = 0,
+}: Pick<ExperimentOptions, 'repetitions' | 'coldRepetitions' | 'restMs'>) {
   return Array.from({ length: repetitions }, (_, i) => {
     const which = repetitions === 1 ? '' : ` (${i + 1} of ${repetitions})`;
-    return armsOf(i).map((name) => {
+    return armsOf(i, i < coldRepetitions).map((name) => {
       const { text, expectedMs } = armStages[name];
-      return { name, stage: { text: text + which, expectedMs } };
+      return {
+        name,
+        stage: { text: text + which, expectedMs: expectedMs + (name === 'warm' ? restMs : 0) },
+      };
     });
   }).flat();
 }
