@@ -11,6 +11,21 @@ interface MigrationInfo {
   readonly 'error-desc'?: string;
 }
 
+/** Of QEMU's capabilities, those that a migration is run with here. */
+const ours: Readonly<Record<string, boolean>> = { events: true, 'pause-before-switchover': false };
+
+/** What QEMU had before us. */
+interface Former {
+  /** In bytes a second. */
+  readonly bandwidth: number;
+  readonly capabilities: readonly Capability[];
+}
+
+interface Capability {
+  readonly capability: string;
+  readonly state: boolean;
+}
+
 /** Between two questions after the migration's state, which do not depend on an event that comes. */
 const askMs = 1_000;
 
@@ -21,14 +36,13 @@ const askMs = 1_000;
  */
 export class QmpMigration {
   readonly #qmp: Qmp;
-  /** What QEMU had before us, in bytes a second. */
-  readonly #formerBandwidth: number;
+  readonly #former: Former;
   readonly end: Promise<QmpEnd>;
   #ended = false;
 
-  private constructor(qmp: Qmp, formerBandwidth: number) {
+  private constructor(qmp: Qmp, former: Former) {
     this.#qmp = qmp;
-    this.#formerBandwidth = formerBandwidth;
+    this.#former = former;
     this.end = this.#follow();
   }
 
@@ -37,25 +51,21 @@ export class QmpMigration {
     qmp: Qmp,
     options: { readonly uri: string; readonly heldBandwidth: number },
   ): Promise<QmpMigration> {
-    const parameters = (await qmp.execute('query-migrate-parameters')) as { 'max-bandwidth': number };
-    const former = parameters['max-bandwidth'];
-    const capabilities = [
-      { capability: 'events', state: true },
-      { capability: 'pause-before-switchover', state: false },
-    ];
+    const former = await readFormer(qmp);
+    const capabilities = Object.entries(ours).map(([capability, state]) => ({ capability, state }));
     await qmp.execute('migrate-set-capabilities', { capabilities });
     await qmp.execute('migrate-set-parameters', { 'max-bandwidth': options.heldBandwidth });
     try {
       await qmp.execute('migrate', { uri: options.uri });
     } catch (error) {
-      await qmp.execute('migrate-set-parameters', { 'max-bandwidth': former }).catch(() => {});
+      await restore(qmp, former);
       throw error;
     }
     return new QmpMigration(qmp, former);
   }
 
   /** Opens the gate: to that many bytes a second, or to what QEMU had before. */
-  async raise(bandwidth = this.#formerBandwidth): Promise<void> {
+  async raise(bandwidth = this.#former.bandwidth): Promise<void> {
     if (this.#ended) return;
     await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': bandwidth });
   }
@@ -86,9 +96,7 @@ export class QmpMigration {
       this.#ended = true;
       stop();
       // A guest that stays shall not be held at its next migration.
-      await this.#qmp
-        .execute('migrate-set-parameters', { 'max-bandwidth': this.#formerBandwidth })
-        .catch(() => {});
+      await restore(this.#qmp, this.#former);
     }
   }
 
@@ -102,6 +110,19 @@ export class QmpMigration {
       return { status: 'lost', reason: describeError(error).message };
     }
   }
+}
+
+async function readFormer(qmp: Qmp): Promise<Former> {
+  const parameters = (await qmp.execute('query-migrate-parameters')) as { 'max-bandwidth': number };
+  const known = (await qmp.execute('query-migrate-capabilities')) as readonly Capability[];
+  const capabilities = known.filter(({ capability }) => capability in ours);
+  return { bandwidth: parameters['max-bandwidth'], capabilities };
+}
+
+/** As far as QEMU still answers; never rejects. */
+async function restore(qmp: Qmp, { bandwidth, capabilities }: Former): Promise<void> {
+  await qmp.execute('migrate-set-parameters', { 'max-bandwidth': bandwidth }).catch(() => {});
+  await qmp.execute('migrate-set-capabilities', { capabilities }).catch(() => {});
 }
 
 const lostEnd: QmpEnd = { status: 'lost', reason: 'QEMU closed its QMP socket' };

@@ -90,6 +90,14 @@ const held = () =>
     };
     return status === 'active' && (ram?.transferred ?? 0) > 100_000;
   });
+/** What QEMU has before a migration of ours and shall have after it. */
+const capabilities = async () => {
+  const known = (await ask(guests.source, 'query-migrate-capabilities')) as unknown as readonly {
+    readonly capability: string;
+    readonly state: boolean;
+  }[];
+  return known.filter(({ state }) => state).map(({ capability }) => capability);
+};
 const bandwidth = async () => (await ask(guests.source, 'query-migrate-parameters'))['max-bandwidth'];
 
 withQemu('is held until the target is ready, then arrives', async () => {
@@ -106,6 +114,7 @@ withQemu('is held until the target is ready, then arrives', async () => {
   expect(stderr).toContain('app1 has arrived; its route is db2');
   expect(await ask(guests.target, 'query-status')).toMatchObject({ status: 'running' });
   expect(await bandwidth()).toBe(before);
+  expect(await capabilities()).toEqual([]);
   await expect.poll(() => stateOf('q-ready')).toBe('arrived');
   await broker.routes.set('app1', { replica: 'db1' });
 });
@@ -149,6 +158,7 @@ withQemu('says aborted when the destination dies on the way', async () => {
   await expect.poll(() => stateOf('q-dead')).toBe('aborted');
   expect(await ask(guests.source, 'query-status')).toMatchObject({ status: 'running' });
   expect(await bandwidth()).toBe(before);
+  expect(await capabilities()).toEqual([]);
 });
 
 withQemu('says aborted when the source dies', async () => {
