@@ -7,14 +7,22 @@ import { run } from './run.ts';
  * A running server's files may come and go meanwhile.
  */
 export async function dropOsCache(dir: string): Promise<void> {
+  // All at once where none vanishes meanwhile: a process for each file takes seconds where there are a thousand.
+  const synced = await run('find', [...filesIn(dir), '-exec', 'sync', '-d', '{}', '+']).then(
+    () => true,
+    () => false,
+  );
   // A count of 0 reads nothing: `nocache` then advises the kernel to drop the whole file.
-  await onEachFile(dir, 'sync -d /dev/stdin && dd iflag=nocache count=0 status=none');
+  const drop = 'dd iflag=nocache count=0 status=none';
+  await onEachFile(dir, synced ? drop : `sync -d /dev/stdin && ${drop}`);
 }
 
 /** Bytes of the folder's files in the page cache; undefined where `fincore` (util-linux) is not installed. */
 export async function residentBytes(dir: string): Promise<number | undefined> {
   if (!(await hasFincore())) return undefined;
-  return sumOfLines(await onEachFile(dir, 'fincore --bytes --noheadings --output RES /dev/stdin'));
+  const fincore = ['fincore', '--bytes', '--noheadings', '--output', 'RES'];
+  const seen = run('find', [...filesIn(dir), '-exec', ...fincore, '{}', '+']);
+  return sumOfLines(await seen.catch(() => onEachFile(dir, `${fincore.join(' ')} /dev/stdin`)));
 }
 
 /**
@@ -24,9 +32,10 @@ export async function residentBytes(dir: string): Promise<number | undefined> {
 function onEachFile(dir: string, command: string): Promise<string> {
   const passedOver = '[ ! -e "$file" ] || [ -r "$file" ]';
   const loop = `for file; do { ${command} || exit 1; } <"$file" || ${passedOver} || exit 1; done`;
-  const files = [dir, '-ignore_readdir_race', '-type', 'f', '-size', '+0'];
-  return run('find', [...files, '-exec', 'sh', '-c', loop, 'sh', '{}', '+']);
+  return run('find', [...filesIn(dir), '-exec', 'sh', '-c', loop, 'sh', '{}', '+']);
 }
+
+const filesIn = (dir: string): string[] => [dir, '-ignore_readdir_race', '-type', 'f', '-size', '+0'];
 
 export function sumOfLines(text: string): number {
   return text
