@@ -69,8 +69,8 @@ export interface SiteOptions {
   /** Rates of the mover, in transactions a second: before a switch, and after it; as fast as it goes where left out. */
   readonly pace: { readonly before: number; readonly after?: number };
   /**
-   * How long an always-warm move waits at home, as the others do while the target is emptied and warmed: an
-   * application that read as fast as it goes a moment ago is quicker at first than one that was held back. Default 0.
+   * How long an always-warm move waits at home, as the others do while the target is emptied and warmed: to have
+   * read as fast as it goes a moment ago may make an application quicker at first. Default 0.
    */
   readonly restMs?: number;
   readonly agentLogLevel?: string;
