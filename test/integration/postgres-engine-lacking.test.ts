@@ -64,6 +64,9 @@ describe('without what it needs, the engine', () => {
         ...workSet,
         relations: [bare('wide', 'table'), bare('wide_pkey', 'index'), bare('wide_desc', 'index')],
       });
+      const catalog = { ...bare('pg_proc', 'table'), schema: 'pg_catalog', catalog: true };
+      // A scan would not bring back what it was asked for.
+      expect(await engine.match({ ...workSet, relations: [catalog] })).toEqual([]);
       const [table, pkey, desc] = matches.map(({ local }) => local!);
       // Over a quarter of the pool: a plain sequential scan would go through a ring.
       expect(table!.sizeBlocks).toBeGreaterThan(identity.poolBlocks / 4);

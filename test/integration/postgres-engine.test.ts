@@ -246,7 +246,7 @@ describe('from a source to a target', () => {
       profiled('no_such_table'),
       profiled('big', { database: 'elsewhere' }),
     ]);
-    const main = workSet.relations.filter(({ fork }) => fork === 'main');
+    const main = workSet.relations.filter(({ fork, catalog }) => fork === 'main' && !catalog);
     expect(new Set(main.map(({ name }) => name))).toEqual(
       new Set([odd, 'Índex', 'parts_b', toast.split('.')[1], 'fat_pkey', 'big']),
     );
@@ -294,6 +294,65 @@ describe('from a source to a target', () => {
       verdict: 'relation',
       reason: expect.stringContaining('another cluster'),
     });
+  });
+});
+
+describe("the server's catalogs", () => {
+  const read = 'SELECT count(*), max(pad) FROM big WHERE id BETWEEN $1 AND $2';
+  const held = `SELECT c.relname || ' ' || b.relforknumber || ' ' || b.relblocknumber AS block
+    FROM pg_buffercache b JOIN pg_class c ON pg_relation_filenode(c.oid) = b.relfilenode
+     AND b.reldatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+   WHERE c.relnamespace IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace) AND c.oid < 16384`;
+
+  /** Blocks of catalogs that a new session of an application brings into the pool. */
+  async function readByNewSession(): Promise<string[]> {
+    const server = cluster.server('db2');
+    const blocks = async () => new Set((await server.query<{ block: string }>(held)).map((row) => row.block));
+    // What it needs itself is there after the first time.
+    await blocks();
+    const before = await blocks();
+    await server.query(read, [1, 20]);
+    return [...(await blocks())].filter((block) => !before.has(block));
+  }
+
+  it('are warmed where the source uses them, so that a new session reads none of them from the disk', async () => {
+    await cluster.server('db2').restart();
+    expect((await readByNewSession()).length).toBeGreaterThan(0);
+    for (let i = 0; i < 3; i++) await cluster.server('db1').query(read, [1, 20]);
+    const workSet = await db1.workSet('app1', [profiled('big')]);
+    const catalogs = workSet.relations.filter(({ catalog }) => catalog);
+    expect(catalogs.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['pg_class', 'pg_attribute', 'pg_proc', 'pg_proc_oid_index', 'pg_authid']),
+    );
+    expect(new Set(catalogs.map(({ share }) => share))).toEqual(new Set([0]));
+    const { poolBlocks } = await db1.identify();
+    const blocks = catalogs.reduce((sum, { ranges }) => sum + blockCount(ranges), 0);
+    expect(blocks).toBeLessThanOrEqual(poolBlocks / 64);
+
+    await cluster.server('db2').restart();
+    await expect.poll(() => codeOf(db2.identify())).toBe('none');
+    const matches = (await db2.match(workSet)).filter(({ wanted }) => wanted.catalog);
+    expect(matches.length).toBe(catalogs.length);
+    for (const { wanted, verdict, local } of matches) {
+      expect(verdict, wanted.name).toBe('blocks');
+      const { starts, lengths } = wanted.ranges;
+      const spans = [...starts].flatMap((start, i) => [start, start + lengths[i]!]);
+      await db2.warm({ relation: local!, tier: 'pool', readThrough: [], wanted: spans });
+    }
+    expect(await readByNewSession()).toEqual([]);
+  });
+
+  it('that a VM reads itself are no part of it twice', async () => {
+    await cluster.server('db1').query("SELECT pg_prewarm('pg_class')");
+    const workSet = await db1.workSet('app1', [profiled('pg_class', { schema: 'pg_catalog' })]);
+    const named = workSet.relations.filter(({ name, fork }) => name === 'pg_class' && fork === 'main');
+    expect(named.map(({ share, catalog }) => [share, catalog])).toEqual([[0.1, undefined]]);
+  });
+
+  it('are left out where they are of another cluster', async () => {
+    const workSet = await db1.workSet('app1', [profiled('big')]);
+    const matches = await db2.match({ ...workSet, systemId: '1' });
+    expect(new Set(matches.map(({ wanted }) => wanted.name))).toEqual(new Set(['big']));
   });
 });
 

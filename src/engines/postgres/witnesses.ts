@@ -1,20 +1,9 @@
-import { type AllocationRow, allocate, remainder } from '../../attribution/allocate.ts';
-import { type Explanation, ownTables, type Resolution } from './explanations.ts';
+import { allocate, remainder } from '../../attribution/allocate.ts';
+import { ownTables, type Resolution } from './explanations.ts';
 import type { Catalog } from './relation-stats.ts';
 import type { LockWitness } from './sessions.ts';
-
-/** One statement of one VM, with all that is known of it. */
-export interface WitnessedRow {
-  readonly vm: string;
-  /** Aged accesses. */
-  readonly volume: number;
-  /** Equal for rows that divide one statement among VMs by estimate. */
-  readonly group: string;
-  readonly explanation: Explanation | undefined;
-  /** Locks of the VM's sessions while this was their statement, and at any time. */
-  readonly statementLocks: LockWitness;
-  readonly vmLocks: LockWitness;
-}
+import { addHidden, claimLeftovers } from './unplanned.ts';
+import { asAllocation, firmLockPart, lockPart, type WitnessedRow, type WorkRow } from './witnessed-row.ts';
 
 export interface Verdict {
   /** What the relations' counts make of the row's estimated volume. */
@@ -29,21 +18,9 @@ export interface Verdict {
   readonly wanted: readonly string[];
 }
 
-/** A lock seen in fewer of a statement's looks may be a neighbour's in the same transaction. */
-const firmLockPart = 0.2;
 /** Looks at locked partitions of a table from which on they tell for sure which of them a VM reads. */
 const leastPartitionLooks = 2.5;
 const wantedPartitionLooks = 16;
-
-interface WorkRow {
-  readonly row: WitnessedRow;
-  readonly resolutions: readonly Resolution[];
-  readonly seeds: Map<string, number>;
-  readonly hints: ReadonlySet<string>;
-  doubt?: string;
-  unsettled: boolean;
-  readonly wanted: Set<string>;
-}
 
 /**
  * Says where the accesses of a database's statements went. The planner says what each may touch; the
@@ -86,12 +63,6 @@ export function weigh(
     ...(one.doubt === undefined ? {} : { doubt: one.doubt }),
   }));
 }
-
-const asAllocation = (one: WorkRow): AllocationRow => ({
-  volume: one.row.volume,
-  seeds: one.seeds,
-  group: one.row.group,
-});
 
 interface Choice {
   readonly chosen: readonly Resolution[];
@@ -243,98 +214,4 @@ function partitionFactor(
 
 function tableOf(catalog: Catalog, oid: string): string {
   return catalog.byOid.get(oid)?.tableOid ?? oid;
-}
-
-function lockPart(witness: LockWitness, oid: string): number {
-  return witness.looks > 0 ? (witness.byOid.get(oid) ?? 0) / witness.looks : 0;
-}
-
-/** Indexes and TOAST that were touched though no plan says so: of a table's statements, the likeliest. */
-function claimLeftovers(
-  work: readonly WorkRow[],
-  columns: ReadonlyMap<string, number>,
-  catalog: Catalog,
-): void {
-  const claimed = new Set(work.flatMap((one) => [...one.seeds.keys()]));
-  const users = new Map<string, WorkRow[]>();
-  for (const one of work) {
-    for (const oid of one.seeds.keys()) {
-      const relation = catalog.byOid.get(oid);
-      if (relation?.kind === 'r' || relation?.kind === 'm') users.set(oid, [...(users.get(oid) ?? []), one]);
-    }
-  }
-  for (const [table, rows] of users) {
-    const tableCount = columns.get(table) ?? 0;
-    for (const oid of attachments(catalog, table)) {
-      const blocks = columns.get(oid) ?? 0;
-      if (claimed.has(oid) || blocks <= tableCount * 0.002) continue;
-      if (work.some((one) => mayHide(one, table))) continue;
-      const misled = rows.filter((one) =>
-        catalog
-          .indexesOf(table)
-          .some((index) => one.seeds.has(index.oid) && (columns.get(index.oid) ?? 0) === 0),
-      );
-      const leading = catalog.byOid.get(oid)?.leadingColumn;
-      const mention = rows.filter((one) =>
-        one.resolutions.some((r) => leading != null && r.mentions.has(leading)),
-      );
-      const likely = [mention.filter((one) => misled.includes(one)), mention, misled, rows].find(
-        (some) => some.length > 0,
-      );
-      for (const one of likely ?? []) one.seeds.set(oid, blocks);
-    }
-  }
-}
-
-/** Indexes, TOAST relation and its index. */
-function attachments(catalog: Catalog, table: string): string[] {
-  const toast = catalog.byOid.get(table)?.toastOid ?? undefined;
-  const direct = catalog.indexesOf(table).map((index) => index.oid);
-  return toast === undefined
-    ? direct
-    : [...direct, toast, ...catalog.indexesOf(toast).map((index) => index.oid)];
-}
-
-/** Whether part of what the statement does is out of the planner's sight. */
-function isBlind(one: WorkRow): boolean {
-  return one.seeds.size === 0 || one.hints.size > 0 || one.row.explanation?.refusal !== undefined;
-}
-
-function mayHide(one: WorkRow, table: string): boolean {
-  return isBlind(one) && (one.hints.has(table) || lockPart(one.row.statementLocks, table) >= firmLockPart);
-}
-
-/** What functions touch: tables locked or named, as far as nothing else accounts for their counts. */
-function addHidden(work: readonly WorkRow[], columns: ReadonlyMap<string, number>, catalog: Catalog): void {
-  const blind = work.filter(isBlind);
-  if (blind.length === 0) return;
-  const seen = work.filter((one) => one.seeds.size > 0).map(asAllocation);
-  const left = remainder(seen, allocate(seen, columns), columns);
-  const leftPart = (oid: string) => (left.get(oid) ?? 0) / Math.max(1, columns.get(oid) ?? 0);
-  for (const one of blind) {
-    const locks = one.row.statementLocks;
-    const locked = [...locks.byOid.keys()].filter((oid) => lockPart(locks, oid) >= firmLockPart);
-    const known = new Set(one.seeds.keys());
-    const candidates = new Set([...one.hints, ...locked]);
-    // Nothing at all to go by: what the VM locks and no statement of anybody accounts for.
-    const lost = candidates.size + known.size === 0;
-    if (lost) {
-      for (const oid of one.row.vmLocks.byOid.keys()) if (leftPart(oid) > 0.5) candidates.add(oid);
-      for (const oid of columns.keys()) {
-        const stored = catalog.byOid.get(oid);
-        if (stored?.kind === 'r' && leftPart(oid) > 0.5 && Number(oid) >= 16_384) one.wanted.add(oid);
-      }
-    }
-    for (const table of candidates) {
-      const relation = catalog.byOid.get(table);
-      const counted = columns.get(table) ?? 0;
-      if (known.has(table) || counted <= 0 || (relation?.kind !== 'r' && relation?.kind !== 'm')) continue;
-      const firm = lockPart(locks, table) >= firmLockPart;
-      if (!firm && leftPart(table) < 0.1) continue;
-      one.seeds.set(table, Math.max(left.get(table) ?? 0, counted * 0.02));
-      for (const oid of attachments(catalog, table)) {
-        if (leftPart(oid) >= 0.05) one.seeds.set(oid, left.get(oid) ?? 0);
-      }
-    }
-  }
 }

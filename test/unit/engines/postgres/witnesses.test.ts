@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Explanation } from '../../../../src/engines/postgres/explanations.ts';
 import { Catalog, type CatalogRelation } from '../../../../src/engines/postgres/relation-stats.ts';
-import { type Verdict, type WitnessedRow, weigh } from '../../../../src/engines/postgres/witnesses.ts';
+import type { WitnessedRow } from '../../../../src/engines/postgres/witnessed-row.ts';
+import { type Verdict, weigh } from '../../../../src/engines/postgres/witnesses.ts';
 
 const relation = (oid: string, over: Partial<CatalogRelation> = {}): CatalogRelation => ({
   oid,
