@@ -71,8 +71,11 @@ export class ServerWatch {
 
   /** Call when warming starts; the returned function when it ends. */
   warming(): () => void {
-    if (this.#warmers === 0) this.#looksWhileWarming = 0;
     this.#warmers += 1;
+    if (this.#warmers === 1) {
+      this.#looksWhileWarming = 0;
+      void this.lookNow();
+    }
     let ended = false;
     return () => {
       if (!ended) this.#warmers -= 1;
