@@ -52,6 +52,16 @@ describe('learning a device in windows', () => {
     else expect(gapBlocks).toBeLessThan(8);
   });
 
+  it('takes a statement of few blocks for no slow device', () => {
+    const known = createCostModel({ operationMs: 0.3, byteMs: 8e-6, rule: 'max', weight: 12 });
+    let learning = startLearning(known);
+    const tiny = stepBy(known, rangesOf([[0, 1, 3]]))!.step;
+    expect(tiny).toMatchObject({ operations: 1, bytes: blockBytes });
+    for (let i = 0; i < 2_000; i++) learning = learnStep(learning, tiny, 1.5);
+    expect(learning.windows).toBeGreaterThan(3);
+    expect(learning.model.operationMs).toBeLessThan(0.8);
+  });
+
   it('varies the cut until it knows the device', () => {
     const unknown = startLearning(createCostModel());
     expect([0, 1, 2, 3, 6].map((windows) => factor({ ...unknown, windows }))).toEqual([8, 3, 1, 1, 1]);
