@@ -9,8 +9,9 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { ProfileRelation } from '../../src/messages/profile.ts';
 import { blockCount } from '../../src/planning/block-ranges.ts';
-import { relationKey, type WorkSet } from '../../src/planning/work-set.ts';
+import type { WorkSet } from '../../src/planning/work-set.ts';
 import { mysqlKinds } from './mysql-kinds.ts';
+import { residencyOf, warmWhole } from './whole-warming.ts';
 
 const setup = readFileSync(new URL('../../sql/mysql/setup.sql', import.meta.url), 'utf8');
 const odd = 'Größe `x`; drop';
@@ -125,24 +126,6 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     if (match.local === undefined) throw new Error(`${match.wanted.name}: ${match.reason}`);
     return match.local;
   };
-
-  async function residencyOf(engine: Engine, relation: LocalRelation): Promise<number> {
-    const { resident } = await engine.poolState([relation]);
-    return blockCount(resident.get(relationKey(relation))!) / relation.sizeBlocks;
-  }
-
-  /** Whole, in steps of 40 blocks on two connections, as an agent would. */
-  async function warmWhole(engine: Engine, relation: LocalRelation): Promise<void> {
-    const starts: number[] = [];
-    for (let start = 0; start < relation.sizeBlocks; start += 40) starts.push(start);
-    const work = async () => {
-      for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
-        const wanted = [start, Math.min(start + 40, relation.sizeBlocks)];
-        await engine.warm({ relation, tier: 'pool', readThrough: [], wanted });
-      }
-    };
-    await Promise.all([work(), work()]);
-  }
 
   beforeAll(async () => {
     cluster = await startMysqlCluster({
