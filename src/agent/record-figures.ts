@@ -33,7 +33,9 @@ function describeWorkSet({ workSet, origin }: SourceAnswer): Pick<MigrationRecor
 
 function countRelations(workSet: WorkSet): number {
   return new Set(
-    workSet.relations.map(({ database, schema, name }) => JSON.stringify([database, schema, name])),
+    workSet.relations
+      .filter(({ catalog }) => catalog !== true)
+      .map(({ database, schema, name }) => JSON.stringify([database, schema, name])),
   ).size;
 }
 

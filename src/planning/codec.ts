@@ -50,6 +50,7 @@ const relationHeaderSchema = z.looseObject({
   filenode: z.string(),
   sizeBlocks: count,
   share: z.number().min(0).max(1),
+  catalog: z.boolean().optional(),
   means: z.string().max(200).optional(),
   places: z.array(placeSchema).max(1_024).optional(),
   ranges: count,

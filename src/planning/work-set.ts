@@ -36,6 +36,8 @@ export interface WorkSetRelation extends RelationRef {
   readonly sizeBlocks: number;
   /** Part of the VM's block accesses, 0 to 1; the forks of a relation share one. */
   readonly share: number;
+  /** One of the server's own catalogs: what new sessions read, of no VM's statements, at a share of 0. */
+  readonly catalog?: boolean;
   readonly ranges: BlockRanges;
   /** How the ranges were found, in words; exact where left out. */
   readonly means?: string;

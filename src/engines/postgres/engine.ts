@@ -8,6 +8,7 @@ import { identify } from './identity.ts';
 import { matchWorkSet } from './match.ts';
 import { createPostgresObserver } from './observer.ts';
 import { PoolStates } from './pool-state.ts';
+import { SessionCatalogs } from './session-catalogs.ts';
 import { Warmer } from './warm.ts';
 import { readWorkSet } from './work-set.ts';
 
@@ -16,6 +17,7 @@ export function createPostgresEngine(options: EngineOptions): Engine {
   const connections = createPostgresConnections(options);
   const warmer = new Warmer(connections);
   const pool = new PoolStates(connections);
+  const catalogs = new SessionCatalogs(connections);
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {
@@ -25,12 +27,16 @@ export function createPostgresEngine(options: EngineOptions): Engine {
     health: () => health.read(),
     observer: createPostgresObserver(connections, options),
     workSet: async (vm, relations, signal) =>
-      readWorkSet(connections, await identity.get(), { vm, relations, signal }),
-    match: async (workSet) => matchWorkSet(connections, await identity.get(), workSet),
+      readWorkSet(connections, await identity.get(), { vm, relations, catalogs, signal }),
+    match: async (workSet) =>
+      matchWorkSet({ connections, identity: await identity.get(), catalogs }, workSet),
     foresee: async (relations, count) => {
       const known = await identity.get();
-      const found = await lookUpRelations(connections, relations, known);
-      pool.foresee(known, found);
+      const [found, beside] = await Promise.all([
+        lookUpRelations(connections, relations, known),
+        catalogs.beside(relations),
+      ]);
+      pool.foresee(known, [...found, ...beside]);
       void warmer.prepare(known, locate(relations, found), count);
     },
     poolState: async (relations) => pool.read(await identity.get(), relations),

@@ -3,18 +3,49 @@ import type { LocalRelation, RelationMatch } from '../engine.ts';
 import { type CatalogRelation, lookUpRelations } from './catalog.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
+import type { SessionCatalogs } from './session-catalogs.ts';
 
-/** Where each of a work set's relations stands here; one statement for each database. */
-export async function matchWorkSet(
-  connections: PostgresConnections,
-  identity: PostgresIdentity,
-  workSet: WorkSet,
-): Promise<RelationMatch[]> {
-  const found = await lookUpRelations(connections, workSet.relations, { blockBytes: identity.blockBytes });
+interface Here {
+  readonly connections: PostgresConnections;
+  readonly identity: PostgresIdentity;
+  readonly catalogs: SessionCatalogs;
+}
+
+/**
+ * Where each of a work set's relations stands here; one statement for each database. Catalogs whose blocks do not
+ * hold here, or may not be read, are left out: nobody misses them.
+ */
+export async function matchWorkSet(here: Here, workSet: WorkSet): Promise<RelationMatch[]> {
+  const { connections, identity } = here;
+  const asked = workSet.relations.filter(({ catalog }) => catalog !== true);
+  const found = await lookUpRelations(connections, asked, { blockBytes: identity.blockBytes });
   const byIndex = new Map(found.map((relation) => [relation.index, relation]));
-  return workSet.relations.map((wanted, index) =>
+  const matches = asked.map((wanted, index) =>
     judge({ wanted, local: byIndex.get(index), workSet, identity, configured: connections.databases }),
   );
+  const ofCatalogs = await Promise.all(
+    workSet.relations
+      .filter(({ catalog }) => catalog === true)
+      .map((wanted) => catalogMatch(here, wanted, workSet)),
+  );
+  return [...matches, ...ofCatalogs.filter((match) => match !== undefined)];
+}
+
+async function catalogMatch(
+  { catalogs, identity }: Here,
+  wanted: WorkSetRelation,
+  workSet: WorkSet,
+): Promise<RelationMatch | undefined> {
+  const privileges = identity.privileges.get(wanted.database);
+  if (privileges === undefined || !(privileges.readsAll || privileges.superuser)) return undefined;
+  if (!privileges.can('pg_prewarm')) return undefined;
+  const local = await catalogs.find(wanted);
+  if (local === undefined || whyNotBlocks(wanted, local, workSet, identity) !== undefined) return undefined;
+  const { storage: _, ...ref } = local;
+  return {
+    ...{ wanted, verdict: 'blocks', how: 'of the catalogs, which new sessions read' },
+    local: { ...ref, fork: wanted.fork, sizeBlocks: wanted.sizeBlocks },
+  };
 }
 
 interface Case {
@@ -54,7 +85,7 @@ export function judge({ wanted, local, workSet, identity, configured }: Case): R
 
 function whyNotBlocks(
   wanted: WorkSetRelation,
-  local: CatalogRelation,
+  local: Pick<CatalogRelation, 'filenode'>,
   workSet: Case['workSet'],
   identity: Case['identity'],
 ): string | undefined {

@@ -26,7 +26,10 @@ export class PoolStates {
   }
 
   /** Begins the walk that the next `read` needs, if that is of these relations or fewer. */
-  foresee(identity: PostgresIdentity, relations: readonly CatalogRelation[]): void {
+  foresee(
+    identity: PostgresIdentity,
+    relations: readonly Pick<CatalogRelation, 'storage' | 'filenode'>[],
+  ): void {
     const stored = relations.flatMap(({ storage, filenode }) => (storage === undefined ? [] : [filenode]));
     // Where it fails, whoever needs it walks then, and is told what stands in the way.
     this.#ahead.begin(() => this.#walk(identity, [...new Set(stored)]));

@@ -6,29 +6,35 @@ import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
 import { withOsCache } from './os-cache.ts';
 import { poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
+import { hottest, type SessionCatalog, type SessionCatalogs } from './session-catalogs.ts';
 
-/** The cached blocks of those relations with heat; a profile's relations that are not here are left out. */
+/**
+ * The cached blocks of those relations with heat, and the hottest of the catalogs that new sessions read in their
+ * databases; a profile's relations that are not here are left out.
+ */
 export async function readWorkSet(
   connections: PostgresConnections,
   identity: PostgresIdentity,
   options: {
     readonly vm: string;
     readonly relations: readonly ProfileRelation[];
+    readonly catalogs: SessionCatalogs;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<WorkSet> {
-  const { relations, signal } = options;
+  const { relations, catalogs, signal } = options;
   const found = (await lookUpRelations(connections, relations, { blockBytes: identity.blockBytes, signal }))
     .filter((relation) => relation.storage !== undefined)
     .map((relation) => ({ ...relation, database: relations[relation.index]!.database }));
   const database = poolViewDatabase(identity);
+  const beside = database === undefined || found.length === 0 ? [] : await catalogs.beside(relations, signal);
   const resident =
     database === undefined
       ? undefined
       : (
           await walkPool(connections, identity, {
             database,
-            storages: found.map((relation) => relation.storage as Storage),
+            storages: [...found, ...beside].map((relation) => relation.storage as Storage),
             counts: false,
             signal,
           })
@@ -36,6 +42,10 @@ export async function readWorkSet(
   const secondTier = resident && (await withOsCache(connections, identity, { found, resident, signal }));
   const pieces = found.flatMap((relation, index) =>
     forksOf(relation, relations[relation.index]!, (secondTier ?? resident)?.get(index)),
+  );
+  const held = beside.map((_, index) => resident?.get(found.length + index));
+  const hot = hottest(held, identity.poolBlocks).flatMap((ranges, index) =>
+    ranges.starts.length === 0 ? [] : [catalogPart(beside[index]!, ranges)],
   );
   return {
     vm: options.vm,
@@ -45,7 +55,7 @@ export async function readWorkSet(
     takenAt: new Date().toISOString(),
     blocksKnown: resident !== undefined,
     secondTier: secondTier === undefined ? 'unknown' : 'measured',
-    relations: pieces,
+    relations: [...pieces, ...hot],
   };
 }
 
@@ -69,6 +79,10 @@ function forksOf(
     share: profiled.share,
     ranges: held,
   }));
+}
+
+function catalogPart({ oid: _, storage: __, ...ref }: SessionCatalog, ranges: BlockRanges): WorkSetRelation {
+  return { ...ref, fork: 'main', catalog: true, sizeBlocks: endOf(ranges), share: 0, ranges };
 }
 
 function endOf({ starts, lengths }: BlockRanges): number {

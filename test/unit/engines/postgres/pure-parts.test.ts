@@ -7,11 +7,17 @@ import { addCachedBlocks } from '../../../../src/engines/postgres/os-cache.ts';
 import { rangesOfPieces } from '../../../../src/engines/postgres/pool-walk.ts';
 import type { Privileges } from '../../../../src/engines/postgres/privileges.ts';
 import { readsIndexOnly } from '../../../../src/engines/postgres/scan.ts';
+import { hottest } from '../../../../src/engines/postgres/session-catalogs.ts';
 import { extensionsOf, withExtensionSchemas } from '../../../../src/engines/postgres/sql.ts';
 import { classify, isOutOfReach, leavesSessionUsable } from '../../../../src/engines/postgres/sqlstates.ts';
 import { featuresOf } from '../../../../src/engines/postgres/versions.ts';
 import { stripHeader } from '../../../../src/lib/sql-file.ts';
-import { BlockRangesBuilder } from '../../../../src/planning/block-ranges.ts';
+import {
+  BlockRangesBuilder,
+  emptyRanges,
+  rangesOf,
+  singleRange,
+} from '../../../../src/planning/block-ranges.ts';
 
 function packed(...blocks: [block: number, usage: number][]): Buffer {
   const bytes = Buffer.alloc(blocks.length * 2);
@@ -30,6 +36,39 @@ describe('rows of the pool walk', () => {
     expect([...ranges.starts]).toEqual([4, 5, 8191, 16_383]);
     expect([...ranges.lengths]).toEqual([1, 1, 2, 1]);
     expect([...ranges.heats]).toEqual([1, 2, 3, 1]);
+  });
+});
+
+describe('what is taken of the catalogs', () => {
+  const large = rangesOf([
+    [0, 300, 5],
+    [310, 2, 4],
+  ]);
+  const small = rangesOf([
+    [3, 1, 4],
+    [4, 6, 5],
+  ]);
+  const held = [
+    new Map([['main' as const, large]]),
+    undefined,
+    new Map([
+      ['main' as const, small],
+      ['vm' as const, singleRange(0, 1, 5)],
+    ]),
+  ];
+  const takenOf = (poolBlocks: number) =>
+    hottest(held, poolBlocks).map(({ starts, lengths }) => [[...starts], [...lengths]]);
+  const none = [[], []];
+
+  it('are the hottest blocks of main forks, 256 at most, and whole relations rather than parts', () => {
+    expect(takenOf(1_000_000)).toEqual([[[0], [250]], none, [[4], [6]]]);
+  });
+
+  it('is a 64th of the pool at most', () => {
+    expect(takenOf(64 * 9)).toEqual([[[0], [3]], none, [[4], [6]]]);
+    expect(takenOf(64 * 4)).toEqual([none, none, [[4], [4]]]);
+    expect(takenOf(63)).toEqual([none, none, none]);
+    expect(hottest([new Map()], 1_000_000)).toEqual([emptyRanges]);
   });
 });
 
