@@ -19,7 +19,8 @@ const deadlineReserve = 0.1;
  * Puts the planned blocks in order. Where all fits the deadline it is one class in block order, which
  * takes the fewest operations; else the lowest class boundary is found above which everything fits,
  * that goes first as one class, and what is colder follows class by class, so that a deadline cuts
- * off the coldest. Within a class: exact blocks before relations known by name, greater share first.
+ * off the coldest. Catalogs come behind them: the VM is ready by its own blocks. Then relations known by name, and
+ * within a class the greater share first.
  */
 export function orderSegments<R extends TargetRelation>(
   demands: readonly Demand<R>[],
@@ -27,6 +28,8 @@ export function orderSegments<R extends TargetRelation>(
 ): OrderedSegments<R> {
   const { model, blockBytes, deadlineMs } = input;
   const exact = byShare(demands.filter((d) => d.verdict === 'blocks'));
+  const own = exact.filter(({ wanted }) => wanted.catalog !== true);
+  const catalogs = exact.filter(({ wanted }) => wanted.catalog === true);
   const byName = byShare(demands.filter((d) => d.verdict === 'relation'));
   const cost = (low: number, high: number, of: readonly Demand<R>[]) =>
     readMs(
@@ -58,8 +61,9 @@ export function orderSegments<R extends TargetRelation>(
     (tier === 'pool' ? pool : os).push(...added);
     rank += 1;
   };
-  add(exact, 'pool', low);
-  for (let heat = low - 1; heat >= 1; heat--) add(exact, 'pool', heat, heat);
+  add(own, 'pool', low);
+  for (let heat = low - 1; heat >= 1; heat--) add(own, 'pool', heat, heat);
+  add(catalogs, 'pool');
   add(byName, 'pool');
 
   const osWholeMs = readMs(

@@ -130,6 +130,23 @@ describe('order', () => {
   const hotAndCold = (runs: number) =>
     rangesOf(Array.from({ length: runs }, (_, i) => [i * 100, 10, 1 + (i % 5)] as const));
 
+  it('reads catalogs behind what the VM reads itself, however hot, and before whole relations', () => {
+    const hot = { ranges: rangesOf([[0, 4, 5]]) };
+    const matches = [
+      match(relation('by_name', { share: 0.9, ranges: rangesOf([[0, 1, 1]]) }), 'relation'),
+      match(relation('pg_proc', { ...hot, schema: 'pg_catalog', share: 0, catalog: true })),
+      match(relation('own', { ranges: rangesOf([[0, 50, 1]]) })),
+    ];
+    for (const deadlineMs of [null, 1]) {
+      const { segments } = planPrewarm(input(matches, { deadlineMs }));
+      expect([...new Set(segments.map(({ relation: { name } }) => name))]).toEqual([
+        'own',
+        'pg_proc',
+        'by_name',
+      ]);
+    }
+  });
+
   it('is one class by block where all fits the deadline', () => {
     const plan = planPrewarm(
       input([match(relation('t', { sizeBlocks: 1e4, ranges: hotAndCold(50) }))], { deadlineMs: 1e6 }),
