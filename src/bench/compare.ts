@@ -1,5 +1,6 @@
 import { seededRandom } from '../lab/load-pattern.ts';
 import { ForewarmError } from '../lib/errors.ts';
+import { ratioInterval } from './bootstrap.ts';
 import { quantile } from './quantile.ts';
 import type { ComparableResults } from './read-results.ts';
 import type { Figure } from './suite.ts';
@@ -48,23 +49,12 @@ function compareFigure(
   const middle = (values: readonly number[]) => quantile(values, statistic === 'p99' ? 0.99 : 0.5);
   const [was, is] = [middle(old), middle(fresh)];
   const ratio = was === 0 ? (is === 0 ? 1 : Number.NaN) : is / was;
-  const resample = (values: readonly number[]) =>
-    middle(values.map(() => values[Math.floor(random() * values.length)]!));
-  const between =
-    old.length < 2 || fresh.length < 2 || was === 0
-      ? null
-      : intervalOf(Array.from({ length: resamples }, () => resample(fresh) / resample(old)));
+  const between = was === 0 ? null : ratioInterval([fresh, old], { statistic: middle, random, resamples });
   return {
     ...{ of, name, unit, better, old: was, new: is, ratio, between },
     samples: [old.length, fresh.length],
     verdict: verdictOf(better, [was, is], between),
   };
-}
-
-function intervalOf(ratios: readonly number[]): readonly [number, number] | null {
-  // A resample of zeros has no ratio.
-  if (ratios.some((ratio) => !Number.isFinite(ratio))) return null;
-  return [quantile(ratios, 0.025), quantile(ratios, 0.975)];
 }
 
 function verdictOf(

@@ -1,5 +1,6 @@
 import type { ArmName, ArmRun } from '../lab/experiment/result.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
+import { ratioInterval } from './bootstrap.ts';
 
 /** A figure to reach: its median, or ratio of medians, and its spread over the repetitions, and whether it was met. */
 export interface Goal {
@@ -7,6 +8,8 @@ export interface Goal {
   readonly limit: string;
   readonly values: readonly number[];
   readonly median: number;
+  /** Between what it lies with 95 % certainty, where that is known. */
+  readonly between?: readonly [number, number];
   /** `unclear`: the machine was too restless to tell. */
   readonly met: 'yes' | 'no' | 'unclear';
   /** How a value is shown. */
@@ -21,7 +24,7 @@ export interface GoalOptions {
   /** What is held against the limit where it is not the median of the values. */
   readonly middle?: number;
   readonly unit?: Goal['unit'];
-  /** Between what the median lies for certain, where that is known. */
+  /** Between what it lies with 95 % certainty, where that is known. */
   readonly between?: readonly [number, number];
   /** It is met only where each repetition is inside of the limit. */
   readonly always?: boolean;
@@ -36,7 +39,8 @@ export function goal(figure: string, by: GoalOptions): Goal {
   const [low, high] = by.between ?? [middle, middle];
   const reached = by.always === true ? values.every(inside) : inside(middle);
   const met = inside(low) !== inside(high) ? 'unclear' : reached ? 'yes' : 'no';
-  return { figure, limit: bound, values, median: middle, met, unit };
+  const known = by.between === undefined ? {} : { between: by.between };
+  return { figure, limit: bound, values, median: middle, met, unit, ...known };
 }
 
 /** Those that anything was measured of. */
@@ -55,12 +59,20 @@ export function armOf(runs: readonly ArmRun[], name: ArmName): readonly ArmRun[]
 export function besideAlwaysWarm(
   runs: readonly ArmRun[],
   of: (run: ArmRun) => number,
-): Required<Pick<GoalOptions, 'values' | 'middle'>> {
-  const [forewarm, warm] = (['forewarm', 'warm'] as const).map((arm) => armOf(runs, arm).map(of));
+): Pick<GoalOptions, 'values' | 'middle' | 'between'> {
+  const forewarm = armOf(runs, 'forewarm').map(of);
+  const warm = armOf(runs, 'warm').map(of);
+  const between = ratioInterval([forewarm, warm]);
   return {
-    values: forewarm!.map((value, i) => value / (warm![i] ?? Number.NaN)),
-    middle: warm!.length === 0 ? Number.NaN : median(forewarm!) / median(warm!),
+    values: forewarm.map((value, i) => value / (warm[i] ?? Number.NaN)),
+    middle: warm.length === 0 ? Number.NaN : median(forewarm) / median(warm),
+    ...(between === null ? {} : { between }),
   };
+}
+
+/** The interval, or that there is none. */
+export function showCertainty({ between, unit }: Goal): string {
+  return between === undefined ? '–' : between.map((value) => showValue(value, unit)).join(' to ');
 }
 
 export function showValue(value: number, unit: Goal['unit']): string {

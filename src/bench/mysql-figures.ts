@@ -1,5 +1,4 @@
-import type { ArmRun } from '../lab/experiment/result.ts';
-import { floorMsOf, median } from '../lab/experiment/run-experiment.ts';
+import { floorMsOf } from '../lab/experiment/run-experiment.ts';
 import { tableOf } from '../lab/experiment/site.ts';
 import { innodbPageBytes } from '../lab/mysql-app-data.ts';
 import type { MigrationRecord } from '../messages/record.ts';
@@ -9,16 +8,6 @@ import type { MysqlBench } from './mysql.ts';
 
 const least = (value: number) => [value, Number.POSITIVE_INFINITY] as const;
 const most = (value: number) => [0, value] as const;
-
-const firstSecond = ({ figures }: ArmRun): number => figures.first1s.tps;
-
-/** Always-warm moves differ among themselves: no ratio to one of them is known better than that. */
-function restlessness(runs: readonly ArmRun[]): { readonly between?: readonly [number, number] } {
-  const warm = armOf(runs, 'warm').map(firstSecond);
-  if (warm.length < 2) return {};
-  const middle = median(armOf(runs, 'forewarm').map(firstSecond));
-  return { between: [middle / Math.max(...warm), middle / Math.min(...warm)] };
-}
 
 /** The project's figures to reach on InnoDB, held against one run of the benchmark. */
 export function goalsOf(bench: MysqlBench): readonly Goal[] {
@@ -40,8 +29,7 @@ export function goalsOf(bench: MysqlBench): readonly Goal[] {
   const goals: Goal[] = [
     goal('first second: throughput ÷ always warm', {
       limit: least(0.95),
-      ...besideAlwaysWarm(experiment.runs, firstSecond),
-      ...restlessness(experiment.runs),
+      ...besideAlwaysWarm(experiment.runs, ({ figures }) => figures.first1s.tps),
     }),
     goal('full pool: planned pages kept', {
       ...{ limit: least(0.85), unit: 'percent' },

@@ -2,7 +2,7 @@ import type { ArmFigures } from '../lab/experiment/result.ts';
 import type { Experiment } from '../lab/experiment/run-experiment.ts';
 import { figureColumns } from '../lab/report/arms.ts';
 import { escapeMarkup, formatMegabytes } from '../lab/report/format.ts';
-import { type Goal, showSpread } from './goals.ts';
+import { type Goal, showCertainty, showSpread } from './goals.ts';
 import type { ReadySteps } from './ready-steps.ts';
 
 export interface Column<Row> {
@@ -17,6 +17,7 @@ export const goalColumns: readonly Column<Goal>[] = [
   { title: 'figure to reach', value: ({ figure }) => figure },
   { title: 'limit', right: true, value: ({ limit }) => limit },
   { title: 'median (least to greatest)', right: true, value: showSpread },
+  { title: 'with 95 % certainty', right: true, value: showCertainty },
   { title: 'met', value: ({ met }) => (met === 'no' ? 'NO' : met) },
 ];
 
