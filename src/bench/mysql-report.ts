@@ -7,7 +7,7 @@ import type { HotPartRun } from './hot-part.ts';
 import type { MysqlBench } from './mysql.ts';
 import { goalsOf } from './mysql-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
-import { describeRepetitions } from './run-figures.ts';
+import { describeRepetitions, describeStolen } from './run-figures.ts';
 import {
   armColumns,
   type Column,
@@ -62,6 +62,7 @@ export function mysqlText(bench: MysqlBench, renderTable: RenderTable): string {
     'A hot part of a table:\n',
     renderTable(hotPartColumns, hotPart),
     `${describeSetting(experiment)}; medians of ${describeRepetitions(settings)}.\n`,
+    describeStolen(experiment.runs),
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
   ]
     .filter((part) => part !== '')

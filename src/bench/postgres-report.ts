@@ -6,7 +6,7 @@ import { type Goal, showValue } from './goals.ts';
 import type { PostgresBench } from './postgres.ts';
 import { goalsOf } from './postgres-figures.ts';
 import { readyStepsOf } from './ready-steps.ts';
-import { describeRepetitions } from './run-figures.ts';
+import { describeRepetitions, describeStolen } from './run-figures.ts';
 import { processorShare, type SourceCost } from './source-cost.ts';
 import { armColumns, goalColumns, htmlTable, type RenderTable, runsOf, stepColumns } from './tables.ts';
 
@@ -33,6 +33,7 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     'From intent to ready, each repetition:\n',
     renderTable(stepColumns, readyStepsOf(experiment.runs)),
     `${describeSetting(experiment)}; medians of ${describeRepetitions(bench.settings)}.\n`,
+    describeStolen(experiment.runs),
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
     `Page cache of the target's files once it was emptied: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
     sourceCost === undefined ? '' : describeCost(sourceCost),

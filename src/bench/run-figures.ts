@@ -44,3 +44,11 @@ export function describeRepetitions({
 }: Pick<ExperimentOptions, 'repetitions' | 'coldRepetitions'>): string {
   return `${repetitions} repetitions${coldRepetitions < repetitions ? `, of the cold arm ${coldRepetitions}` : ''}`;
 }
+
+/** How restless the machine was, in words; empty where that is not told. */
+export function describeStolen(runs: readonly ArmRun[]): string {
+  const shares = runs.flatMap(({ stolenShare }) => stolenShare ?? []);
+  if (shares.length === 0) return '';
+  const [least, most] = [Math.min, Math.max].map((of) => (of(...shares) * 100).toFixed(1));
+  return `In the first second of its moves the machine's host gave ${least} to ${most} % of the processors' time to others.\n`;
+}

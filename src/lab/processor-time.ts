@@ -11,6 +11,30 @@ export function processorMs(stat: string): number {
   }
 }
 
+/** Time of all processors since the machine's start, and of it what its host gave to others, in ticks. */
+export interface MachineTime {
+  readonly all: number;
+  readonly stolen: number;
+}
+
+/** By a `stat` of the kind of `/proc/stat`; undefined where there is none. */
+export function machineTime(stat = '/proc/stat'): MachineTime | undefined {
+  try {
+    // User, nice, system, idle, iowait, irq, softirq, steal; guests are part of user.
+    const ticks = readFileSync(stat, 'utf8').split('\n')[0]!.split(/ +/).slice(1, 9).map(Number);
+    return { all: ticks.reduce((sum, one) => sum + one, 0), stolen: ticks[7] ?? 0 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Part of the time since then that others had on the host, 0 to 1; undefined where that is not told. */
+export function stolenSince(before: MachineTime | undefined, stat?: string): number | undefined {
+  const now = machineTime(stat);
+  if (before === undefined || now === undefined || now.all === before.all) return undefined;
+  return (now.stolen - before.stolen) / (now.all - before.all);
+}
+
 /** Resident bytes of a process, by `/proc`; 0 when it is gone. */
 export function residentBytes(pid: number): number {
   try {

@@ -19,7 +19,7 @@ export async function runArm(site: Site, name: ArmName, lookMs = 10_000): Promis
     ...(name === 'forewarm' ? { warm: () => warmAhead(site, { vm: vms.mover, tables }) } : {}),
     windowsMs: [1_000, lookMs],
   });
-  const { warming, stretches, samples, marks, osResidentBytes, switchMs } = move;
+  const { warming, stretches, samples, marks, osResidentBytes, switchMs, stolenShare } = move;
   if (warming !== undefined) await settled(site, warming.evidence.record.id);
   return {
     figures: {
@@ -32,6 +32,7 @@ export async function runArm(site: Site, name: ArmName, lookMs = 10_000): Promis
       failedQueries: move.failedQueries,
     },
     ...{ samples, marks, osResidentBytes, switchMs },
+    ...(stolenShare === undefined ? {} : { stolenShare }),
     ...(warming === undefined ? {} : { migration: warming.evidence }),
   };
 }

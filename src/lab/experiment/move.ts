@@ -1,6 +1,7 @@
 import { systemClock } from '../../lib/clock.ts';
 import { wireVersion } from '../../messages/names.ts';
 import type { LoadSample } from '../app-messages.ts';
+import { machineTime, stolenSince } from '../processor-time.ts';
 import type { DatabaseServer } from './database.ts';
 import type { Mark, MigrationEvidence } from './result.ts';
 import type { Switched } from './route-follower.ts';
@@ -45,6 +46,8 @@ export interface Move<W extends Warming> {
   /** Page cache of the target's files before its cold start; undefined where it is not known or was not dropped. */
   readonly osResidentBytes: number | undefined;
   readonly switchMs: number;
+  /** Part of the processors' time that the machine's host gave to others in the first window; undefined where it is not told. */
+  readonly stolenShare: number | undefined;
   /** What the target read from its disk from the switch to the end of the last window. */
   readonly readAfterBytes: number;
   /** Blocks of its table that the VM read in the last window. */
@@ -79,14 +82,20 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
       measures,
     },
   );
+  const timeBefore = machineTime();
   const stretches: LoadSample[] = [];
-  for (const { name } of measures) stretches.push(await site.mover.measured(name));
+  let stolenShare: number | undefined;
+  for (const { name } of measures) {
+    stretches.push(await site.mover.measured(name));
+    if (stretches.length === 1) stolenShare = stolenSince(timeBefore);
+  }
   const readAfterBytes = (await site.targetReads()).bytes - readsBefore.bytes;
   return {
     ...{ warming, stretches, osResidentBytes, readAfterBytes },
     samples: relativeTo(switched, site.mover.samples.slice(Math.max(0, firstSample - leadMs / 100))),
     marks: (warming?.marks ?? []).map(({ name, atMs }) => ({ name, atMs: atMs - switched.atMs })),
     switchMs: switched.switchMs,
+    stolenShare,
     touchedBlocks: await site.mover.touchedBlocks(last),
     failedQueries: site.mover.failedQueries - failedBefore,
   };
