@@ -1,3 +1,4 @@
+import { median } from '../lab/experiment/run-experiment.ts';
 import { seededRandom } from '../lab/load-pattern.ts';
 import { quantile } from './quantile.ts';
 
@@ -9,15 +10,13 @@ export interface Bootstrap {
   readonly resamples?: number;
 }
 
-const medianOf = (values: readonly number[]) => quantile(values, 0.5);
-
 /**
  * Between what the ratio of two samples' statistics lies with 95 % certainty, by resampling both. Null where either
  * has one value, and where a resample has no ratio.
  */
 export function ratioInterval(
   [above, below]: readonly [readonly number[], readonly number[]],
-  { statistic = medianOf, random = seededRandom(1), resamples = 2_000 }: Bootstrap = {},
+  { statistic = median, random = seededRandom(1), resamples = 2_000 }: Bootstrap = {},
 ): readonly [number, number] | null {
   if (above.length < 2 || below.length < 2) return null;
   const resample = (values: readonly number[]) =>

@@ -31,7 +31,7 @@ const firstFactors: readonly number[] = [8, 3];
 const laterFactors = { places: 2, bytes: 0.6 };
 const laterEvery = 8;
 
-/** What a step takes that finds all its blocks in the pool: 1.2 ms on an idle server, so that many tiny steps do not make a device look slow. */
+/** What a step takes that finds all its blocks in the pool, on an idle PostgreSQL: many tiny steps must not make a device look slow. */
 const statementMs = 1.2;
 
 const nothing: ReadSample = { operations: 0, bytes: 0, ms: 0 };

@@ -17,7 +17,7 @@ export function createPostgresEngine(options: EngineOptions): Engine {
   const connections = createPostgresConnections(options);
   const warmer = new Warmer(connections);
   const pool = new PoolStates(connections);
-  const catalogs = new SessionCatalogs(connections);
+  const catalogs = new SessionCatalogs(connections, options.logger);
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { type BlockRanges, blockCount, emptyRanges, maxHeat } from '../../planning/block-ranges.ts';
 import { heatBand, splitAt } from '../../planning/range-cuts.ts';
 import type { Fork, RelationRef } from '../../planning/work-set.ts';
@@ -33,24 +34,26 @@ type Named = Pick<RelationRef, 'database' | 'schema' | 'name'>;
 /** What a new session reads of the server's own catalogs before it has planned its first statements. */
 export class SessionCatalogs {
   readonly #connections: PostgresConnections;
+  readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #known = new Map<
     string,
     { readonly atMs: number; readonly catalogs: Promise<readonly SessionCatalog[]> }
   >();
 
-  constructor(connections: PostgresConnections, clock: Clock = systemClock) {
+  constructor(connections: PostgresConnections, logger: Logger, clock: Clock = systemClock) {
     this.#connections = connections;
+    this.#logger = logger;
     this.#clock = clock;
   }
 
   /** Those of the databases of these relations, but for what is among them; what databases share, once. */
-  async beside(relations: readonly Named[], signal?: AbortSignal): Promise<SessionCatalog[]> {
+  async beside(relations: readonly Named[]): Promise<SessionCatalog[]> {
     const named = new Set(relations.map(keyOf));
     const databases = [...new Set(relations.map(({ database }) => database))].filter((database) =>
       this.#connections.databases.includes(database),
     );
-    const read = await Promise.all(databases.map((database) => this.#of(database, signal)));
+    const read = await Promise.all(databases.map((database) => this.#of(database)));
     const others = read.flat().filter((catalog) => !named.has(keyOf(catalog)));
     return [...new Map(others.toReversed().map((catalog) => [catalog.filenode, catalog])).values()].reverse();
   }
@@ -62,18 +65,21 @@ export class SessionCatalogs {
     return (await this.#of(wanted.database)).find((catalog) => keyOf(catalog) === key);
   }
 
-  #of(database: string, signal?: AbortSignal): Promise<readonly SessionCatalog[]> {
+  /** Empty where they cannot be told now: what is warmed beside them must not depend on it. */
+  #of(database: string): Promise<readonly SessionCatalog[]> {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#known.get(database);
     if (known !== undefined && nowMs < known.atMs + goodForMs) return known.catalogs;
+    // Without a caller's signal, for several callers share one answer.
     const catalogs = this.#connections
-      .query<Row>(database, sessionCatalogsStatement, [], { signal })
-      .then((rows) => rows.map((row) => toCatalog(database, row)));
-    const reading = { atMs: nowMs, catalogs };
-    this.#known.set(database, reading);
-    catalogs.catch(() => {
-      if (this.#known.get(database) === reading) this.#known.delete(database);
-    });
+      .query<Row>(database, sessionCatalogsStatement)
+      .then((rows) => rows.map((row) => toCatalog(database, row)))
+      .catch((error) => {
+        this.#known.delete(database);
+        this.#logger.debug({ database, error: String(error) }, 'the catalogs are left out');
+        return [];
+      });
+    this.#known.set(database, { atMs: nowMs, catalogs });
     return catalogs;
   }
 }

@@ -27,7 +27,7 @@ export async function readWorkSet(
     .filter((relation) => relation.storage !== undefined)
     .map((relation) => ({ ...relation, database: relations[relation.index]!.database }));
   const database = poolViewDatabase(identity);
-  const beside = database === undefined || found.length === 0 ? [] : await catalogs.beside(relations, signal);
+  const beside = database === undefined || found.length === 0 ? [] : await catalogs.beside(relations);
   const resident =
     database === undefined
       ? undefined
