@@ -45,7 +45,8 @@ export function mysqlSeen(bench: MysqlBench) {
     readySteps: readyStepsOf(experiment.runs),
     fullPool,
     hotPart,
-    runs: runsOf(experiment),
+    runs: runsOf(experiment.runs),
+    setAside: runsOf(experiment.setAside),
   };
 }
 
@@ -62,7 +63,7 @@ export function mysqlText(bench: MysqlBench, renderTable: RenderTable): string {
     'A hot part of a table:\n',
     renderTable(hotPartColumns, hotPart),
     `${describeSetting(experiment)}; medians of ${describeRepetitions(settings)}.\n`,
-    describeStolen(experiment.runs),
+    describeStolen(experiment),
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
   ]
     .filter((part) => part !== '')

@@ -19,7 +19,8 @@ export function postgresSeen(bench: PostgresBench, goals: readonly Goal[]) {
     goals,
     readySteps: readyStepsOf(experiment.runs),
     sourceCost,
-    runs: runsOf(experiment),
+    runs: runsOf(experiment.runs),
+    setAside: runsOf(experiment.setAside),
   };
 }
 
@@ -33,7 +34,7 @@ export function postgresText(bench: PostgresBench, renderTable: RenderTable): st
     'From intent to ready, each repetition:\n',
     renderTable(stepColumns, readyStepsOf(experiment.runs)),
     `${describeSetting(experiment)}; medians of ${describeRepetitions(bench.settings)}.\n`,
-    describeStolen(experiment.runs),
+    describeStolen(experiment),
     experiment.device.throttled ? '' : `The disk is not limited: ${experiment.device.reason}.\n`,
     `Page cache of the target's files once it was emptied: ${osCache.length === 0 ? 'unknown' : formatMegabytes(Math.max(...osCache))} at most.\n`,
     sourceCost === undefined ? '' : describeCost(sourceCost),

@@ -7,6 +7,8 @@ import {
   stagesOf,
 } from '../lab/experiment/run-experiment.ts';
 import type { Stage } from '../lab/experiment/site.ts';
+import type { Tolerance } from '../lab/experiment/undisturbed.ts';
+import { toleratedShare } from './run-figures.ts';
 import { measureSourceCost, type SourceCost } from './source-cost.ts';
 import type { SuiteLab } from './suite.ts';
 
@@ -28,6 +30,8 @@ export interface PostgresBench {
 /** A cold replica is so far from a warm one that a few moves tell how far; the others differ less than moves do. */
 const coldRepetitions = 3;
 
+const tolerance: Tolerance = { stolenShare: toleratedShare, again: 12 };
+
 /** The data of the published figures: a 919 MB table with a key of 86 MB, a pool of 512 MB. */
 export function benchSettings(options: PostgresBenchOptions): PostgresBench['settings'] {
   const { device, quick, seed, repetitions } = options;
@@ -41,12 +45,12 @@ export function benchSettings(options: PostgresBenchOptions): PostgresBench['set
     restMs: 8_000,
     ...(quick
       ? { poolMb: 256, tableMb: 320, fillMs: 7_000, repetitions: 1 }
-      : { poolMb: 512, tableMb: benchTableMb, fillMs: 60_000, repetitions, coldRepetitions }),
+      : { poolMb: 512, tableMb: benchTableMb, fillMs: 60_000, repetitions, coldRepetitions, tolerance }),
   };
 }
 
 const costWindows = {
-  full: { pairs: 40, windowMs: 1_000, stretchMs: 60_000 },
+  full: { pairs: 40, windowMs: 1_000, stretchMs: 60_000, tolerance: { ...tolerance, again: 40 } },
   quick: { pairs: 4, windowMs: 2_500, stretchMs: 5_000 },
 };
 

@@ -21,6 +21,7 @@ import {
   tpsOf,
   type WaySummary,
 } from './rivals-summary.ts';
+import { describeStolen } from './run-figures.ts';
 import { type Column, htmlTable, type RenderTable } from './tables.ts';
 
 const none = '–';
@@ -104,6 +105,7 @@ export function rivalsText(bench: RivalsBench, renderTable: RenderTable): string
     `${describe(bench)}\n`,
     ...bench.left.map(({ way, why }) => `Not done: ${way}: ${why}.\n`),
     `${coldCheck(bench)}\n`,
+    describeStolen(bench),
     refusal(bench),
   ]
     .filter((part) => part !== '')

@@ -15,10 +15,12 @@ import {
   tables,
   vms,
 } from '../lab/experiment/site.ts';
+import { type Tolerance, Undisturbed } from '../lab/experiment/undisturbed.ts';
 import { dropOsCache } from '../lab/os-cache.ts';
 import { type Control, type Drift, driftAt } from './drift.ts';
 import { type IndexPage, indexPagesOf, touchedPages } from './index-leaves.ts';
 import { control, logSamples, restoreSourceAgent, type Way, ways } from './rival-ways.ts';
+import { toleratedShare } from './run-figures.ts';
 import type { SuiteLab, SuiteOptions } from './suite.ts';
 import { type Worth, worthOf } from './worth.ts';
 
@@ -31,6 +33,8 @@ export interface RivalsSettings extends Omit<SiteOptions, 'owned' | 'onStage'> {
   readonly ways: readonly string[];
   /** Stretches of time from the switch on; in the last one is told which blocks were touched. */
   readonly windowsMs: readonly number[];
+  /** Of what the host may take from a move that counts; any where left out. */
+  readonly tolerance?: Tolerance;
 }
 
 /** One move after one way of warming. */
@@ -50,6 +54,8 @@ export interface RivalRun {
   readonly osResidentBytes: number | undefined;
   readonly samples: readonly LoadSample[];
   readonly marks: readonly Mark[];
+  /** Part of the processors' time that the machine's host gave to others, at its worst; undefined where it is not told. */
+  readonly stolenShare: number | undefined;
   readonly record?: MigrationEvidence['record'];
 }
 
@@ -58,6 +64,8 @@ export interface RivalsBench {
   readonly version: string;
   readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
   readonly runs: readonly RivalRun[];
+  /** Moves that were made again, for the machine's host was busy with others. They count for nothing. */
+  readonly setAside: readonly Omit<RivalRun, 'drift'>[];
   /** Ways that could not be gone here, and why. */
   readonly left: readonly { readonly way: string; readonly why: string }[];
   readonly workSetBytes: number;
@@ -99,6 +107,7 @@ export function rivalsSettings(options: SuiteOptions): RivalsSettings {
           },
           ways: names,
           windowsMs: [1_000, 5_000, 10_000, 30_000],
+          tolerance: { stolenShare: toleratedShare, again: 12 },
         }),
   };
 }
@@ -155,13 +164,17 @@ export async function runRivals(
       if (why !== undefined) left.push({ way: name, why });
     }
     const seen: Seen[] = [];
+    const undisturbed = new Undisturbed<Seen>(settings.tolerance);
     for (const { way, repetition } of orderOf(settings)) {
       onStage(armStage(settings, way, repetition));
       if (left.some((one) => one.way === way.name)) continue;
-      seen.push({ way, repetition, ...(await goOneWay(site, settings, { way, seen, pages })) });
-      lab.onRun(assemble(site, { settings, left, seen }));
+      const goOnce = async (): Promise<Seen> => ({
+        ...{ way, repetition, ...(await goOneWay(site, settings, { way, seen, pages })) },
+      });
+      seen.push(await undisturbed.run(goOnce));
+      lab.onRun(assemble(site, { settings, left, seen, setAside: undisturbed.setAside }));
     }
-    return assemble(site, { settings, left, seen });
+    return assemble(site, { settings, left, seen, setAside: undisturbed.setAside });
   } finally {
     lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
     await site.close();
@@ -190,7 +203,8 @@ async function goOneWay(
     windowsMs: settings.windowsMs,
     leadMs: settings.leadMs,
   });
-  const { warming, stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks } = move;
+  const { warming, stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks, stolenShare } =
+    move;
   const record = warming?.evidence?.record;
   if (record !== undefined) await settled(site, record.id);
   if (way.name === 'forewarm-relations') await restoreSourceAgent(site);
@@ -204,7 +218,7 @@ async function goOneWay(
     bytesRead: idle ? undefined : warming?.bytesRead,
     operationsRead: idle ? undefined : warming?.operationsRead,
     worth: worthOf({ ...(warming?.maps ?? { before: [], after: [] }), touched }),
-    ...{ stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks },
+    ...{ stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks, stolenShare },
     ...(record === undefined ? {} : { record }),
   };
 }
@@ -229,7 +243,15 @@ async function watch(site: Site, warm: () => Promise<Warming | undefined>): Prom
 
 function assemble(
   site: Site,
-  { settings, left, seen }: { settings: RivalsSettings; left: RivalsBench['left']; seen: readonly Seen[] },
+  {
+    settings,
+    left,
+    seen,
+    setAside,
+  }: Pick<RivalsBench, 'settings' | 'left'> & {
+    readonly seen: readonly Seen[];
+    readonly setAside: readonly Seen[];
+  },
 ): RivalsBench {
   const controls = seen.flatMap(({ way, stretches }, at): Control[] => {
     const whole = stretches.at(-1);
@@ -241,6 +263,7 @@ function assemble(
   const record = runs.findLast((run) => run.way === 'forewarm-blocks')?.record;
   return {
     ...{ settings, left, runs, version: site.database.version },
+    setAside: setAside.map(({ way, ...run }) => ({ ...run, way: way.name })),
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     workSetBytes: record?.workSet?.bytes ?? 0,
     floorMs: record === undefined ? 0 : floorMsOf({ profile: settings.device, throttled }, { record }),

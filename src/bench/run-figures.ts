@@ -2,6 +2,8 @@ import type { ArmRun } from '../lab/experiment/result.ts';
 import type { ExperimentOptions } from '../lab/experiment/run-experiment.ts';
 import type { Figure } from './suite.ts';
 
+type Stolen = { readonly stolenShare?: number | undefined };
+
 type Quantity = Pick<Figure, 'name' | 'unit' | 'better'> & { readonly of: (run: ArmRun) => number };
 
 const quantities: readonly Quantity[] = [
@@ -45,10 +47,23 @@ export function describeRepetitions({
   return `${repetitions} repetitions${coldRepetitions < repetitions ? `, of the cold arm ${coldRepetitions}` : ''}`;
 }
 
+/** Of the processors' time, given to others by the machine's host: beyond it a move tells of the host. */
+export const toleratedShare = 0.07;
+
 /** How restless the machine was, in words; empty where that is not told. */
-export function describeStolen(runs: readonly ArmRun[]): string {
+export function describeStolen({
+  runs,
+  setAside,
+}: {
+  readonly runs: readonly Stolen[];
+  readonly setAside: readonly Stolen[];
+}): string {
   const shares = runs.flatMap(({ stolenShare }) => stolenShare ?? []);
   if (shares.length === 0) return '';
   const [least, most] = [Math.min, Math.max].map((of) => (of(...shares) * 100).toFixed(1));
-  return `In the first second of its moves the machine's host gave ${least} to ${most} % of the processors' time to others.\n`;
+  const again =
+    setAside.length === 0
+      ? ''
+      : ` ${setAside.length} more moves, in which it was over ${(toleratedShare * 100).toFixed(0)} %, were made again and count for nothing.`;
+  return `While targets were warmed and looked at, the machine's host gave ${least} to ${most} % of the processors' time to others at its worst.${again}\n`;
 }

@@ -3,18 +3,26 @@ import { fetchWorkSetBytes } from '../broker/transfer.ts';
 import { goHome } from '../lab/experiment/move.ts';
 import { median } from '../lab/experiment/run-experiment.ts';
 import { replicas, type Site, vms } from '../lab/experiment/site.ts';
-import { processorMs } from '../lab/processor-time.ts';
+import { type Tolerance, Undisturbed } from '../lab/experiment/undisturbed.ts';
+import { machineTime, processorMs, stolenSince } from '../lab/processor-time.ts';
 import { systemClock } from '../lib/clock.ts';
+
+/** One stretch of time with the agent at work, one with it held still. */
+export interface CostPair {
+  readonly onTps: number;
+  readonly offTps: number;
+  readonly onP99Ms: number;
+  readonly offP99Ms: number;
+  /** Part of the processors' time that the machine's host gave to others, in the worse of the two. */
+  readonly stolenShare: number;
+}
 
 /** What the agent costs the source's throughput, as seen by an application that reads as fast as it can. */
 export interface SourceCost {
   /** Throughput of the same stretch of time, agent at work and agent held still. */
-  readonly pairs: readonly {
-    readonly onTps: number;
-    readonly offTps: number;
-    readonly onP99Ms: number;
-    readonly offP99Ms: number;
-  }[];
+  readonly pairs: readonly CostPair[];
+  /** Pairs that were measured again, for the machine's host was busy with others. They count for nothing. */
+  readonly setAside: readonly CostPair[];
   /** 1 - on/off: the median of the pairs, and between what it lies with 95 % certainty. */
   readonly cost: number;
   readonly between: readonly [number, number];
@@ -36,6 +44,8 @@ export interface SourceCostOptions {
   readonly windowMs: number;
   /** Of the stretch in which processor time is counted. */
   readonly stretchMs: number;
+  /** Of what the host may take from a pair that counts; any where left out. */
+  readonly tolerance?: Tolerance;
 }
 
 /**
@@ -44,7 +54,7 @@ export interface SourceCostOptions {
  * order on-off-off-on, so that a drift of the machine falls on both.
  */
 export async function measureSourceCost(site: Site, options: SourceCostOptions): Promise<SourceCost> {
-  const { pairs: count, windowMs, stretchMs } = options;
+  const { pairs: count, windowMs, stretchMs, tolerance } = options;
   const agent = site.agents.source;
   await goHome(site);
   site.mover.pace(undefined);
@@ -70,19 +80,20 @@ export async function measureSourceCost(site: Site, options: SourceCostOptions):
       await systemClock.sleep(pauseMs);
     }
   };
-  const pairs: SourceCost['pairs'][number][] = [];
-  const add = (atWork: Window, still: Window) =>
-    pairs.push({ onTps: atWork.tps, offTps: still.tps, onP99Ms: atWork.p99Ms, offP99Ms: still.p99Ms });
-  for (let pair = 0; pair < count; pair++) {
-    if (pair % 2 === 0) add(await on(), await off());
-    else {
-      const still = await off();
-      add(await on(), still);
-    }
+  const pairs: CostPair[] = [];
+  const undisturbed = new Undisturbed<CostPair>(tolerance);
+  const measurePair = async (workFirst: boolean) => {
+    const first = workFirst ? await on() : await off();
+    const second = workFirst ? await off() : await on();
+    return workFirst ? pairOf(first, second) : pairOf(second, first);
+  };
+  while (pairs.length < count) {
+    const workFirst = pairs.length % 2 === 0;
+    pairs.push(await undisturbed.run(() => measurePair(workFirst)));
   }
   const costs = pairs.map(({ onTps, offTps }) => 1 - onTps / offTps);
   return {
-    pairs,
+    ...{ pairs, setAside: undisturbed.setAside },
     cost: median(costs),
     between: medianInterval(costs),
     processors: availableParallelism(),
@@ -136,14 +147,23 @@ let lastWindow = 0;
 interface Window {
   readonly tps: number;
   readonly p99Ms: number;
+  readonly stolenShare: number;
+}
+
+function pairOf(atWork: Window, still: Window): CostPair {
+  return {
+    ...{ onTps: atWork.tps, offTps: still.tps, onP99Ms: atWork.p99Ms, offP99Ms: still.p99Ms },
+    stolenShare: Math.max(atWork.stolenShare, still.stolenShare),
+  };
 }
 
 async function measureWindow(site: Site, windowMs: number): Promise<Window> {
   lastWindow += 1;
   const name = `window ${lastWindow}`;
+  const before = machineTime();
   site.mover.measure([{ name, forMs: windowMs }]);
   const { transactions, durationMs, p99Ms } = await site.mover.measured(name);
-  return { tps: (transactions * 1000) / durationMs, p99Ms };
+  return { tps: (transactions * 1000) / durationMs, p99Ms, stolenShare: stolenSince(before) ?? 0 };
 }
 
 async function serveOnce(site: Site): Promise<void> {

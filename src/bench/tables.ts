@@ -40,7 +40,7 @@ export const armColumns: readonly Column<ArmFigures>[] = figureColumns.map(({ ti
 }));
 
 /** Each arm as it was, without what the pools held page by page. */
-export function runsOf({ runs }: Pick<Experiment, 'runs'>) {
+export function runsOf(runs: Experiment['runs']) {
   return runs.map(({ migration, ...run }) => ({
     ...run,
     ...(migration === undefined

@@ -76,11 +76,15 @@ export const defaultThrottleOptions: ThrottleOptions = {
 
 /** Longest pause for each millisecond of reading: warming never takes less than a ninth of its full pace. */
 const slowest = 8;
+/** How fast pauses grow with residents' latency from `soft` on, where they begin at nothing. */
+const steepness = 6;
 /** Residents' latency over that of the last trial from which on it no longer tells, and how soon there may be another. */
 const worseThanResting = 2;
 const leastBetweenTrialsMs = 2_000;
-/** The floor near a deadline: half the full pace while residents are above `soft`. */
+/** The longest near a deadline: half the full pace is left. */
 const nearDeadline = 1;
+/** For sessions that wait for I/O, of which there is no measure of how much. */
+const ioWaitPause = 2;
 
 export interface ThrottleDecision {
   /** `try`: stop all reading for a moment, to see whether residents fare better without it. */
@@ -126,8 +130,9 @@ export function decideThrottle(
   if (input.arrived) return go('arrived', 'the VM is here; the waits are its own');
   const detail = (latency ?? slow ?? waiting)!.detail;
   if (cause === null) return { action: 'try', pauseMs: 0, reason: 'trial', detail };
+  const inProportion = latency === null ? 0 : steepness * (latency.ratio / options.softLatencyRatio - 1);
   if (latency !== null && latency.ratio >= options.severeLatencyRatio) {
-    return pause('residents_latency', latency.ratio, latency.detail);
+    return pause('residents_latency', inProportion, latency.detail);
   }
   if (cause.lies === 'elsewhere') {
     const worse =
@@ -138,13 +143,14 @@ export function decideThrottle(
     return go('elsewhere', `nothing that pauses would mend: ${detail}`);
   }
   if (latency === null && waiting === null) return go('none', 'residents are as well as without reading');
+  const longer = Math.max(inProportion, waiting === null ? 0 : ioWaitPause);
   const { untilDeadlineMs, remainingMs } = input;
   if (untilDeadlineMs !== null && untilDeadlineMs <= 2 * remainingMs) {
     const times = `${Math.round(remainingMs)} ms to read, ${Math.round(untilDeadlineMs)} ms left`;
-    return pause('deadline_near', nearDeadline, `${times}; ${detail}`);
+    return pause('deadline_near', Math.min(nearDeadline, longer), `${times}; ${detail}`);
   }
-  if (latency !== null) return pause('residents_latency', 2 * latency.ratio, latency.detail);
-  return pause('io_wait', 2, detail);
+  if (waiting !== null && longer > inProportion) return pause('io_wait', longer, waiting.detail);
+  return pause('residents_latency', longer, detail);
 }
 
 /** How much slower residents are than `usualMs`, where that is worth braking for. */

@@ -46,7 +46,10 @@ export interface Move<W extends Warming> {
   /** Page cache of the target's files before its cold start; undefined where it is not known or was not dropped. */
   readonly osResidentBytes: number | undefined;
   readonly switchMs: number;
-  /** Part of the processors' time that the machine's host gave to others in the first window; undefined where it is not told. */
+  /**
+   * Part of the processors' time that the machine's host gave to others, 0 to 1: the greatest of that while the target
+   * was warmed, in the first window, and in the last; undefined where it is not told.
+   */
   readonly stolenShare: number | undefined;
   /** What the target read from its disk from the switch to the end of the last window. */
   readonly readAfterBytes: number;
@@ -66,7 +69,9 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
   const failedBefore = site.mover.failedQueries;
   const firstSample = site.mover.samples.length;
   if (target === 'warm' && warm === undefined) await systemClock.sleep(site.options.restMs ?? 0);
+  const beforeWarming = machineTime();
   const warming = await warm?.(site);
+  const stolen = [stolenSince(beforeWarming)];
   await systemClock.sleep(copyMs);
   const readsBefore = await site.targetReads();
   site.mover.pace(site.options.pace.after);
@@ -82,20 +87,20 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
       measures,
     },
   );
-  const timeBefore = machineTime();
+  const beforeWindows = machineTime();
   const stretches: LoadSample[] = [];
-  let stolenShare: number | undefined;
   for (const { name } of measures) {
     stretches.push(await site.mover.measured(name));
-    if (stretches.length === 1) stolenShare = stolenSince(timeBefore);
+    stolen.push(stolenSince(beforeWindows));
   }
+  const told = stolen.filter((share) => share !== undefined);
   const readAfterBytes = (await site.targetReads()).bytes - readsBefore.bytes;
   return {
     ...{ warming, stretches, osResidentBytes, readAfterBytes },
     samples: relativeTo(switched, site.mover.samples.slice(Math.max(0, firstSample - leadMs / 100))),
     marks: (warming?.marks ?? []).map(({ name, atMs }) => ({ name, atMs: atMs - switched.atMs })),
     switchMs: switched.switchMs,
-    stolenShare,
+    stolenShare: told.length === 0 ? undefined : Math.max(...told),
     touchedBlocks: await site.mover.touchedBlocks(last),
     failedQueries: site.mover.failedQueries - failedBefore,
   };

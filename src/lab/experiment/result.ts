@@ -52,7 +52,7 @@ export interface ArmRun {
   readonly osResidentBytes: number | undefined;
   /** The moving VM's route, from its change to the connections' swap. */
   readonly switchMs: number;
-  /** Part of the processors' time that the machine's host gave to others in the first second; left out where it is not told. */
+  /** Part of the processors' time that the machine's host gave to others, at its worst; left out where it is not told. */
   readonly stolenShare?: number;
   readonly migration?: MigrationEvidence;
 }

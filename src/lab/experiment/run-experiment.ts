@@ -5,6 +5,7 @@ import { databaseKinds } from './databases.ts';
 import { fillSource } from './move.ts';
 import type { ArmFigures, ArmName, ArmRun, DemoDocument, MigrationEvidence } from './result.ts';
 import { Site, type SiteOptions, type Stage, startStages } from './site.ts';
+import { type Tolerance, Undisturbed } from './undisturbed.ts';
 
 /**
  * The arms of one repetition, from 0. After the cold arm the target is nearly warm already, as the control needs it; the
@@ -29,6 +30,8 @@ export interface ExperimentOptions extends SiteOptions {
   readonly fillMs: number;
   /** How long the reads after a switch are looked at; default 10 s, which `first10s` is named after. */
   readonly lookMs?: number;
+  /** Of what the host may take from a move that counts; any where left out. */
+  readonly tolerance?: Tolerance;
   /** Takes what was seen until then, after each arm. */
   readonly onArm?: (soFar: Experiment) => void;
 }
@@ -37,6 +40,8 @@ export interface ExperimentOptions extends SiteOptions {
 export interface Experiment {
   readonly document: DemoDocument;
   readonly runs: readonly ArmRun[];
+  /** Moves that were made again, for the machine's host was busy with others. They count for nothing. */
+  readonly setAside: readonly ArmRun[];
   readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
   readonly database: Pick<DatabaseKind, 'title' | 'heat' | 'maxReadBytes'> & { readonly version: string };
 }
@@ -78,13 +83,15 @@ export async function runExperiment(
     options.onStage(fillStage(options));
     await fillSource(site, options.fillMs);
     const runs: ArmRun[] = [];
+    const undisturbed = new Undisturbed<ArmRun>(options.tolerance);
+    const soFar = () => assemble(site, { runs: [...runs], setAside: [...undisturbed.setAside] });
     for (const { name, stage } of movesOf(options)) {
       options.onStage(stage);
-      runs.push(await runArm(site, name, options.lookMs));
-      options.onArm?.(assemble(site, [...runs]));
+      runs.push(await undisturbed.run(() => runArm(site, name, options.lookMs)));
+      options.onArm?.(soFar());
     }
     await onSite(site);
-    return assemble(site, runs);
+    return soFar();
   } finally {
     await site.close();
   }
@@ -116,7 +123,7 @@ export function floorMsOf(
   return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
 }
 
-function assemble(site: Site, runs: readonly ArmRun[]): Experiment {
+function assemble(site: Site, { runs, setAside }: Pick<Experiment, 'runs' | 'setAside'>): Experiment {
   const { device, engine } = site.options;
   const { title, heat, maxReadBytes } = databaseKinds[engine];
   const { throttled, reason, device: id } = site.disk;
@@ -132,7 +139,7 @@ function assemble(site: Site, runs: readonly ArmRun[]): Experiment {
         return own.length === 0 ? [] : [medianFigures(own, floorMs)];
       }),
     },
-    runs,
+    ...{ runs, setAside },
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     database: {
       ...{ title, heat, version: site.database.version },

@@ -31,9 +31,10 @@ describe('figures for a comparison', () => {
     const run = {
       ...{ poolMb: 128, rate: 'installed' as const, cost: 0.01, between: [0, 0.02] as const },
       pairs: [
-        { onTps: 99, offTps: 100, onP99Ms: 2, offP99Ms: 1 },
-        { onTps: 100, offTps: 100, onP99Ms: 1, offP99Ms: 1 },
+        { onTps: 99, offTps: 100, onP99Ms: 2, offP99Ms: 1, stolenShare: 0 },
+        { onTps: 100, offTps: 100, onP99Ms: 1, offP99Ms: 1, stolenShare: 0 },
       ],
+      setAside: [],
       cpuCores: { agent: 0.25, sessions: 0.5 },
       processors: 2,
     };

@@ -15,7 +15,8 @@ const settings = benchSettings({ device: 'gp3', quick: true, seed: 1, repetition
 
 function goals(between: readonly [number, number], onTps = 995) {
   const sourceCost: SourceCost = {
-    ...{ pairs: [{ onTps, offTps: 1_000, onP99Ms: 1, offP99Ms: 1 }], cost: 1 - onTps / 1_000, between },
+    pairs: [{ onTps, offTps: 1_000, onP99Ms: 1, offP99Ms: 1, stolenShare: 0 }],
+    ...{ setAside: [], cost: 1 - onTps / 1_000, between },
     cpuCores: { agent: 0.01, sessions: 0.01 },
     processors: 2,
   };

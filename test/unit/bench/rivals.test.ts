@@ -26,12 +26,13 @@ function run(
     ...{ bytesRead: readyMs === undefined ? undefined : 1e8, operationsRead: undefined },
     worth: { warmedBlocks: 1, precision: 0.5, touchedBlocks: 1, recall: 0.9 },
     stretches: [stretch(1_000), stretch(4_000)],
-    readAfterBytes: 2e6,
+    ...{ readAfterBytes: 2e6, stolenShare: 0.02 },
   };
 }
 
 const bench: RivalsBench = {
   ...{ settings, version: '18.4', device: { throttled: true }, workSetBytes: 1e8, floorMs: 800 },
+  setAside: [run('cold', { repetition: 1, tps: 10 })],
   left: [{ way: 'pgfincore', why: 'there is <none>' }],
   runs: [
     run('warm', { repetition: 1, tps: 5_000 }),
@@ -57,6 +58,13 @@ describe('rivals', () => {
     ).toEqual([1_000, 2_000]);
     expect(rivalsText(bench, renderTable)).toContain('2 runs are not compared');
     expect(rivalsText(bench, renderTable)).toContain('pg_prewarm, whole (not compared)');
+  });
+
+  test('moves that were made again are said, and in no figure', () => {
+    expect(rivalsText(bench, renderTable)).toContain('1 more moves, in which it was over 7 %');
+    expect(
+      rivalFigures(bench).find(({ of, name }) => of === 'cold' && name === 'first 1 s: throughput')?.values,
+    ).toEqual([1_000]);
   });
 
   test('a run is held against the control of its own repetition', () => {

@@ -88,7 +88,7 @@ export function experimentOf(runs: readonly ArmRun[]): Experiment {
         ),
       ),
     },
-    runs,
+    ...{ runs, setAside: [] },
     device: { throttled: true, id: '254:0' },
     database: { title: 'PostgreSQL', version: '18.4', heat },
   };

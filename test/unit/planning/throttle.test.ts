@@ -32,9 +32,17 @@ describe('the throttle', () => {
   it('pauses the longer the slower the residents have become, and says by how much', () => {
     const soft = decide({ latencyMs: 4 });
     const worse = decide({ latencyMs: 6 });
-    expect(soft).toMatchObject({ action: 'pause', reason: 'residents_latency', pauseMs: 400 });
+    expect(soft).toMatchObject({ action: 'pause', reason: 'residents_latency', pauseMs: 200 });
     expect(worse.pauseMs).toBe(600);
     expect(soft.detail).toBe("residents' statements take 4.00 ms, 2.00 ms otherwise");
+  });
+
+  it('hardly pauses for residents that are hardly slower than may be', () => {
+    expect(decide({ latencyMs: 3.01 })).toMatchObject({ action: 'pause', pauseMs: 2 });
+    expect(decide({ latencyMs: 3.01, untilDeadlineMs: 0 })).toMatchObject({
+      reason: 'deadline_near',
+      pauseMs: 2,
+    });
   });
 
   it('tries what becomes of slow residents without reading, before it pauses for them', () => {
@@ -63,14 +71,14 @@ describe('the throttle', () => {
 
   it('pauses at once when they are far slower than without reading', () => {
     expect(decide({ cause: elsewhere, latencyMs: 24 })).toMatchObject({
-      ...{ action: 'pause', reason: 'residents_latency', pauseMs: 400 },
+      ...{ action: 'pause', reason: 'residents_latency', pauseMs: 800 },
     });
   });
 
   it('holds residents against what they are without reading, where that is slower than they were', () => {
     const cause: Cause = { ...calm.cause!, restingLatencyMs: 4 };
     expect(decide({ cause, latencyMs: 5 })).toMatchObject({ action: 'go', reason: 'none' });
-    expect(decide({ cause, latencyMs: 8 })).toMatchObject({ action: 'pause', pauseMs: 400 });
+    expect(decide({ cause, latencyMs: 8 })).toMatchObject({ action: 'pause', pauseMs: 200 });
   });
 
   it('does not take a few statements, or ones that are fast anyway, for a slow-down', () => {
@@ -80,6 +88,11 @@ describe('the throttle', () => {
 
   it('pauses when most sessions wait for I/O', () => {
     expect(decide({ ioWaiting: 5 })).toMatchObject({ action: 'pause', reason: 'io_wait', pauseMs: 200 });
+    expect(decide({ ioWaiting: 5, latencyMs: 3.5 })).toMatchObject({ reason: 'io_wait', pauseMs: 200 });
+    expect(decide({ ioWaiting: 5, latencyMs: 6 })).toMatchObject({
+      reason: 'residents_latency',
+      pauseMs: 600,
+    });
     expect(decide({ active: 1, ioWaiting: 1 }).action).toBe('go');
   });
 
@@ -98,7 +111,7 @@ describe('the throttle', () => {
 
   it('does not let a deadline override residents that suffer badly', () => {
     const decision = decide({ latencyMs: 12, untilDeadlineMs: 100 });
-    expect(decision).toMatchObject({ reason: 'residents_latency', pauseMs: 600 });
+    expect(decision).toMatchObject({ reason: 'residents_latency', pauseMs: 800 });
   });
 
   it("after arrival does not brake for the VM's own waits", () => {
