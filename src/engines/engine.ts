@@ -113,6 +113,7 @@ export interface PoolState {
   /** False: no view of the pool; the counts are 0 and `resident` is empty. */
   readonly known: boolean;
   readonly poolBlocks: number;
+  /** Free for the taking: those that the server keeps free by itself are not among them. */
   readonly freeBlocks: number;
   /** Used buffers of the whole pool by usage count 0..5. */
   readonly blocksByHeat: readonly number[];

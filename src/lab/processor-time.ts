@@ -35,6 +35,12 @@ export function stolenSince(before: MachineTime | undefined, stat?: string): num
   return (now.stolen - before.stolen) / (now.all - before.all);
 }
 
+/** The greatest of those that are told; undefined where none is. */
+export function worstShare(shares: readonly (number | undefined)[]): number | undefined {
+  const told = shares.filter((share) => share !== undefined);
+  return told.length === 0 ? undefined : Math.max(...told);
+}
+
 /** Resident bytes of a process, by `/proc`; 0 when it is gone. */
 export function residentBytes(pid: number): number {
   try {

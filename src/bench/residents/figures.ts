@@ -3,7 +3,7 @@ import { median } from '../../lab/experiment/run-experiment.ts';
 import { type Goal, goal, measured } from '../goals.ts';
 import type { Figure } from '../suite.ts';
 import { type Arm, arms, control } from './arms.ts';
-import type { ArmRun, ResidentRun, ResidentsBench } from './residents.ts';
+import type { ArmRun, ResidentRun, ResidentsBench } from './result.ts';
 
 type Runs = Pick<ResidentsBench, 'runs'>;
 

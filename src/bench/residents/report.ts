@@ -10,9 +10,10 @@ import {
 } from '../../lab/report/format.ts';
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
 import { driftBounds } from '../drift.ts';
+import { describeStolen } from '../run-figures.ts';
 import { type Column, goalColumns, htmlTable, type RenderTable } from '../tables.ts';
 import { type ArmSummary, disturbance, goalsOf, known, residentIn, summarize, tpsOf } from './figures.ts';
-import type { ArmRun, ResidentRun, ResidentsBench } from './residents.ts';
+import type { ArmRun, ResidentRun, ResidentsBench } from './result.ts';
 import { hotHeat } from './settings.ts';
 
 const none = '–';
@@ -135,6 +136,7 @@ export function residentsText(bench: ResidentsBench, renderTable: RenderTable): 
     ...residentTables(bench).map((columns) => renderTable(columns, all)),
     renderTable(goalColumns, goalsOf(bench)),
     `${describe(bench)}\n`,
+    describeStolen(bench),
     refusal(bench),
   ]
     .filter((part) => part !== '')

@@ -2,73 +2,27 @@ import type { LoadSample } from '../../lab/app-messages.ts';
 import type { AppVm } from '../../lab/app-vm.ts';
 import { settled } from '../../lab/experiment/arms.ts';
 import { arrive, fillSource, goHome, untilAllIsFound } from '../../lab/experiment/move.ts';
-import { belongsTo, type PoolMap } from '../../lab/experiment/pool-map.ts';
+import type { PoolMap } from '../../lab/experiment/pool-map.ts';
 import type { MigrationEvidence } from '../../lab/experiment/result.ts';
 import { pidsOf, replicas, Site, tableOf, vms } from '../../lab/experiment/site.ts';
+import { Undisturbed } from '../../lab/experiment/undisturbed.ts';
 import { dropOsCache } from '../../lab/os-cache.ts';
 import { type LimitedPageCache, limitPageCache } from '../../lab/page-cache-limit.ts';
+import { machineTime, stolenSince, worstShare } from '../../lab/processor-time.ts';
 import { systemClock } from '../../lib/clock.ts';
-import type { MemoryUse } from '../../lib/memory-use.ts';
-import { type Control, type Drift, driftAt } from '../drift.ts';
 import type { SuiteLab, SuiteOptions } from '../suite.ts';
 import type { Watch } from './arms.ts';
+import { DuringWatch } from './during-watch.ts';
+import { countHeld, hotBlocks } from './hot-blocks.ts';
+import { type ResidentsBench, type Seen, withDrift } from './result.ts';
 import {
   fillStage,
-  hotHeat,
   type PlannedRun,
   type ResidentsSettings,
   residentsSettings,
   runStage,
   runsOf,
 } from './settings.ts';
-
-/** What one resident felt of one arm. */
-export interface ResidentRun {
-  readonly vm: string;
-  readonly before: LoadSample;
-  /** From the begin of the warming to its end; undefined where nothing was warmed. */
-  readonly during: LoadSample | undefined;
-  /** From the arrival of the VM on. */
-  readonly after: LoadSample;
-  /** Its blocks of heat 3 and more in the pool before. */
-  readonly hotBlocks: number;
-  /** Of those, not in the pool at the end of the warming, and at the end of the arm. */
-  readonly lostBlocks: { readonly warmed: number; readonly end: number };
-  /** Its blocks that it did not find in the pool, in either stretch. */
-  readonly missedBlocks: { readonly during: number; readonly after: number };
-  /** One every 100 ms; `atMs` counts from the begin of the warming. */
-  readonly samples: readonly LoadSample[];
-}
-
-export interface ArmRun {
-  readonly arm: string;
-  readonly repetition: number;
-  readonly drift: Drift;
-  readonly residents: readonly ResidentRun[];
-  /** Undefined where nobody warms. */
-  readonly readyMs: number | undefined;
-  /** Of the target, the residents' own reads meanwhile among them. */
-  readonly bytesRead: number | undefined;
-  readonly operationsRead: number | undefined;
-  /** What the VM that came felt; undefined where none came. */
-  readonly mover: LoadSample | undefined;
-  /** Of the target's server when the arm began. */
-  readonly memory: MemoryUse | undefined;
-  readonly failedQueries: number;
-  /** When the VM's connections took over, in ms from the begin of the warming. */
-  readonly arrivedMs: number | undefined;
-  readonly record?: MigrationEvidence['record'];
-}
-
-type Limit = { readonly limited: boolean; readonly reason?: string };
-
-export interface ResidentsBench {
-  readonly settings: ResidentsSettings;
-  readonly version: string;
-  readonly device: { readonly throttled: boolean; readonly reason?: string; readonly id?: string };
-  readonly pageCache: Limit;
-  readonly runs: readonly ArmRun[];
-}
 
 /** Runs every arm, interleaved, on one site. */
 export async function runResidents(
@@ -91,13 +45,17 @@ export async function runResidents(
     await fillSource(site, settings.fillMs.mover);
     const place: Place = { site, settings, residents, pageCache };
     const seen: Seen[] = [];
+    const undisturbed = new Undisturbed<Seen>(settings.tolerance);
     for (const planned of runsOf(settings)) {
       onStage(runStage(settings, planned));
-      await settle(place);
-      seen.push(await runOnce(place, planned));
-      lab.onRun(assemble(place, seen));
+      const once = async () => {
+        await settle(place);
+        return runOnce(place, planned);
+      };
+      seen.push(await undisturbed.run(once));
+      lab.onRun(assemble(place, { seen, setAside: undisturbed.setAside }));
     }
-    return assemble(place, seen);
+    return assemble(place, { seen, setAside: undisturbed.setAside });
   } finally {
     lab.onLogs({ db1: site.agents.source.log(), db2: site.agents.target.log() });
     await site.close();
@@ -111,9 +69,6 @@ interface Place {
   readonly residents: readonly AppVm[];
   readonly pageCache: LimitedPageCache;
 }
-
-/** A run before it is known how fast the machine was behind it. */
-type Seen = Omit<ArmRun, 'drift'>;
 
 /**
  * The target as it would be after weeks: no free buffer, what the residents read in the pool and hot, the rest full of
@@ -142,22 +97,28 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
   const failedBefore = failedOf(place);
   const memory = pageCache.use();
   const firstSample = residents.map(({ samples }) => samples.length);
+  let since = machineTime();
   const before = await measured(place, 'before', settings.beforeMs);
+  const stolen = [stolenSince(since)];
   const maps = { before: await mapOf(place) };
   // The walk of the pool was a resident's slow statement.
   await systemClock.sleep(1_500);
   const missed = [await missedOf(place)];
   const watch = new DuringWatch(residents);
+  since = machineTime();
   const warming =
     arm.control === true
       ? await leaveAlone(watch, settings.undisturbedMs)
       : await arm.warm?.(site, watch, settings);
   const during = await watch.result();
+  stolen.push(stolenSince(since));
   missed.push(await missedOf(place));
   const warmed = await mapOf(place);
   const arrivedAtMs = arm.control === true ? undefined : await bringMover(site, warming?.evidence);
   const mover = arrivedAtMs === undefined ? undefined : measureMover(site, settings.afterMs);
+  since = machineTime();
   const after = await measured(place, 'after', settings.afterMs);
+  stolen.push(stolenSince(since));
   missed.push(await missedOf(place));
   const end = await mapOf(place);
   const beganMs = watch.beganMs ?? arrivedAtMs ?? Date.now();
@@ -170,6 +131,7 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
     operationsRead: warming?.operationsRead,
     arrivedMs: arrivedAtMs === undefined ? undefined : arrivedAtMs - beganMs,
     failedQueries: failedOf(place) - failedBefore,
+    stolenShare: worstShare(stolen),
     residents: residents.map((vm, i) => {
       const hot = hotBlocks(maps.before, vm.name);
       const lost = (map: PoolMap) => hot.length - countHeld(map, hot);
@@ -193,34 +155,6 @@ async function leaveAlone(watch: Watch, ms: number): Promise<undefined> {
   watch.onBegin();
   await systemClock.sleep(ms);
   watch.onReady();
-}
-
-/** Longer than any warming. */
-const longestMs = 600_000;
-
-/** The residents' reads from the begin of a warming to its end. */
-class DuringWatch implements Watch {
-  readonly #residents: readonly AppVm[];
-  beganMs: number | undefined;
-
-  constructor(residents: readonly AppVm[]) {
-    this.#residents = residents;
-  }
-
-  readonly onBegin = (): void => {
-    this.beganMs = Date.now();
-    for (const vm of this.#residents) vm.measure([{ name: 'during', forMs: longestMs }]);
-  };
-
-  readonly onReady = (): void => {
-    for (const vm of this.#residents) vm.endMeasure('during');
-  };
-
-  /** Undefined where nothing has begun. */
-  async result(): Promise<readonly LoadSample[] | undefined> {
-    if (this.beganMs === undefined) return undefined;
-    return Promise.all(this.#residents.map((vm) => vm.measured('during')));
-  }
 }
 
 async function measured({ residents }: Place, name: string, forMs: number): Promise<readonly LoadSample[]> {
@@ -259,43 +193,17 @@ function failedOf({ residents, site }: Place): number {
   return [...residents, site.mover].reduce((sum, vm) => sum + vm.failedQueries, 0);
 }
 
-interface Block {
-  readonly relation: string;
-  readonly block: number;
-}
-
-/** A resident's blocks that were used again and again. */
-export function hotBlocks(map: PoolMap, vm: string): readonly Block[] {
-  return map
-    .filter(({ name }) => belongsTo(name, tableOf(vm)))
-    .flatMap(({ name: relation, heats }) =>
-      [...heats].flatMap(([block, heat]) => (heat >= hotHeat ? [{ relation, block }] : [])),
-    );
-}
-
-export function countHeld(map: PoolMap, blocks: readonly Block[]): number {
-  const heats = new Map(map.map((relation) => [relation.name, relation.heats]));
-  return blocks.filter(({ relation, block }) => heats.get(relation)?.has(block)).length;
-}
-
-function assemble({ site, settings, pageCache }: Place, seen: readonly Seen[]): ResidentsBench {
+function assemble(
+  { site, settings, pageCache }: Place,
+  { seen, setAside }: { readonly seen: readonly Seen[]; readonly setAside: readonly Seen[] },
+): ResidentsBench {
   const { throttled, reason, device: id } = site.disk;
   return {
-    ...{ settings, version: site.database.version, runs: withDrift(seen) },
+    ...{ settings, version: site.database.version, runs: withDrift(seen), setAside: [...setAside] },
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     pageCache: {
       limited: pageCache.limited,
       ...(pageCache.reason === undefined ? {} : { reason: pageCache.reason }),
     },
   };
-}
-
-/** By what the busiest resident does when it is left alone. */
-export function withDrift(seen: readonly Seen[]): readonly ArmRun[] {
-  const controls = seen.flatMap(({ arm, residents }, at): Control[] => {
-    const during = arm === 'undisturbed' ? residents[0]?.during : undefined;
-    if (during === undefined) return [];
-    return [{ at, tps: (during.transactions * 1_000) / during.durationMs, p50Ms: during.p50Ms }];
-  });
-  return seen.map((run, at) => ({ ...run, drift: driftAt(controls, at) }));
 }

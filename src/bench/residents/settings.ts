@@ -1,4 +1,6 @@
 import { type SiteOptions, type Stage, startStages } from '../../lab/experiment/site.ts';
+import type { Tolerance } from '../../lab/experiment/undisturbed.ts';
+import { toleratedShare } from '../run-figures.ts';
 import type { SuiteOptions } from '../suite.ts';
 import { type Arm, arms, control } from './arms.ts';
 
@@ -27,6 +29,8 @@ export interface ResidentsSettings extends Omit<SiteOptions, 'owned' | 'onStage'
   readonly undisturbedMs: number;
   readonly mirrorMs: number;
   readonly afterMs: number;
+  /** Of what the host may take from a run that counts; any where left out. */
+  readonly tolerance?: Tolerance;
 }
 
 /** The heat from which on a resident's block is hot: it was used again and again. */
@@ -55,6 +59,7 @@ export function residentsSettings({ device, seed, quick, repetitions }: SuiteOpt
       : {
           ...{ fillMs: { mover: 10_000, residents: 8_000 }, calmMs: 5_000, beforeMs: 8_000 },
           ...{ undisturbedMs: 8_000, mirrorMs: 10_000, afterMs: 10_000 },
+          tolerance: { stolenShare: toleratedShare, again: 10 },
         }),
   };
 }

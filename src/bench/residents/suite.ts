@@ -1,7 +1,8 @@
 import type { Suite, SuiteOutcome } from '../suite.ts';
 import { residentsFigures } from './figures.ts';
 import { residentsReport, residentsText } from './report.ts';
-import { type ResidentsBench, runResidents } from './residents.ts';
+import { runResidents } from './residents.ts';
+import type { ResidentsBench } from './result.ts';
 import { residentsStages } from './settings.ts';
 
 export const residentsSuite: Suite = {

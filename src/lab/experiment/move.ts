@@ -1,7 +1,7 @@
 import { systemClock } from '../../lib/clock.ts';
 import { wireVersion } from '../../messages/names.ts';
 import type { LoadSample } from '../app-messages.ts';
-import { machineTime, stolenSince } from '../processor-time.ts';
+import { machineTime, stolenSince, worstShare } from '../processor-time.ts';
 import type { DatabaseServer } from './database.ts';
 import type { Mark, MigrationEvidence } from './result.ts';
 import type { Switched } from './route-follower.ts';
@@ -93,14 +93,13 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
     stretches.push(await site.mover.measured(name));
     stolen.push(stolenSince(beforeWindows));
   }
-  const told = stolen.filter((share) => share !== undefined);
   const readAfterBytes = (await site.targetReads()).bytes - readsBefore.bytes;
   return {
     ...{ warming, stretches, osResidentBytes, readAfterBytes },
     samples: relativeTo(switched, site.mover.samples.slice(Math.max(0, firstSample - leadMs / 100))),
     marks: (warming?.marks ?? []).map(({ name, atMs }) => ({ name, atMs: atMs - switched.atMs })),
     switchMs: switched.switchMs,
-    stolenShare: told.length === 0 ? undefined : Math.max(...told),
+    stolenShare: worstShare(stolen),
     touchedBlocks: await site.mover.touchedBlocks(last),
     failedQueries: site.mover.failedQueries - failedBefore,
   };

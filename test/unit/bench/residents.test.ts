@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { disturbance, goalsOf, residentsFigures, summarize } from '../../../src/bench/residents/figures.ts';
+import { countHeld, hotBlocks } from '../../../src/bench/residents/hot-blocks.ts';
 import { residentsReport, residentsText } from '../../../src/bench/residents/report.ts';
 import {
   type ArmRun,
-  countHeld,
-  hotBlocks,
   type ResidentRun,
   type ResidentsBench,
   withDrift,
-} from '../../../src/bench/residents/residents.ts';
+} from '../../../src/bench/residents/result.ts';
 import { residentsSettings } from '../../../src/bench/residents/settings.ts';
 import { renderTable } from '../../../src/commands/terminal/table.ts';
 import { relationMap } from '../../../src/lab/experiment/pool-map.ts';
@@ -47,6 +46,7 @@ function resident(vm: string, arm: string, given: Given): ResidentRun {
 function run(arm: string, repetition: number, given: Given): Omit<ArmRun, 'drift'> {
   return {
     ...{ arm, repetition, failedQueries: 0, operationsRead: undefined, memory: undefined },
+    stolenShare: 0.01,
     residents: vms.map((vm) => resident(vm, arm, given)),
     readyMs: arm === 'forewarm' ? 1_500 : undefined,
     bytesRead: arm === 'forewarm' ? 5e7 : undefined,
@@ -57,7 +57,7 @@ function run(arm: string, repetition: number, given: Given): Omit<ArmRun, 'drift
 
 function benchOf(...seen: readonly Omit<ArmRun, 'drift'>[]): ResidentsBench {
   return {
-    ...{ settings, version: '18.4', runs: withDrift(seen) },
+    ...{ settings, version: '18.4', runs: withDrift(seen), setAside: [] },
     device: { throttled: true },
     pageCache: { limited: false, reason: 'there is <none>' },
   };
