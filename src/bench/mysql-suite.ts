@@ -10,7 +10,7 @@ export const mysqlSuite: Suite = {
   name: 'mysql',
   measures: 'the same on MariaDB or MySQL; and warming into a full pool, and of a hot part of a table',
   needs: 'root for a limited disk, 8 GB of disk',
-  takes: '14 min (--quick 3 min)',
+  takes: '8 to 14 min (--quick 3 min)',
   engines,
   repetitions: 3,
   stages: (options) => benchStages(narrowed(options)),

@@ -8,7 +8,7 @@ export const rivalsSuite: Suite = {
   measures:
     'every known way of warming a replica before a VM moves there, against Forewarm and against always warm',
   needs: 'root for a limited disk, 6 GB of disk',
-  takes: '28 min (--quick 5 min)',
+  takes: '28 min, 36 min on hdd (--quick 5 min)',
   engines: ['postgres'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
