@@ -142,15 +142,18 @@ export function decideThrottle(
     if (again) return { action: 'try', pauseMs: 0, reason: 'trial', detail };
     return go('elsewhere', `nothing that pauses would mend: ${detail}`);
   }
-  if (latency === null && waiting === null) return go('none', 'residents are as well as without reading');
-  const longer = Math.max(inProportion, waiting === null ? 0 : ioWaitPause);
+  // Waits that were there without reading as well are not mended by pauses.
+  const waits = cause.restingWaits === true ? null : waiting;
+  const braking = latency ?? waits;
+  if (braking === null) return go('none', 'residents are as well as without reading');
+  const longer = Math.max(inProportion, waits === null ? 0 : ioWaitPause);
   const { untilDeadlineMs, remainingMs } = input;
   if (untilDeadlineMs !== null && untilDeadlineMs <= 2 * remainingMs) {
     const times = `${Math.round(remainingMs)} ms to read, ${Math.round(untilDeadlineMs)} ms left`;
-    return pause('deadline_near', Math.min(nearDeadline, longer), `${times}; ${detail}`);
+    return pause('deadline_near', Math.min(nearDeadline, longer), `${times}; ${braking.detail}`);
   }
-  if (waiting !== null && longer > inProportion) return pause('io_wait', longer, waiting.detail);
-  return pause('residents_latency', longer, detail);
+  if (waits !== null && longer > inProportion) return pause('io_wait', longer, waits.detail);
+  return pause('residents_latency', longer, braking.detail);
 }
 
 /** How much slower residents are than `usualMs`, where that is worth braking for. */

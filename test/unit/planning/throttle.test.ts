@@ -81,6 +81,20 @@ describe('the throttle', () => {
     expect(decide({ cause, latencyMs: 8 })).toMatchObject({ action: 'pause', pauseMs: 200 });
   });
 
+  it('does not pause for waits for I/O that were there without reading too, though residents were slower with it', () => {
+    const cause: Cause = { ...calm.cause!, restingWaits: true };
+    expect(decide({ cause, ioWaiting: 7 })).toMatchObject({ action: 'go', reason: 'none' });
+    const slower = decide({ cause, ioWaiting: 7, latencyMs: 3.1 });
+    expect(slower.reason).toBe('residents_latency');
+    expect(slower.pauseMs).toBeLessThan(30);
+  });
+
+  it('says of waits for I/O that they brake, where residents are no slower than without reading', () => {
+    const cause: Cause = { ...calm.cause!, restingLatencyMs: 6 };
+    const near = decide({ cause, latencyMs: 7, ioWaiting: 7, untilDeadlineMs: 0 });
+    expect(near).toMatchObject({ reason: 'deadline_near', detail: expect.stringContaining('7 of 8 active') });
+  });
+
   it('does not take a few statements, or ones that are fast anyway, for a slow-down', () => {
     expect(decide({ latencyMs: 40, statements: 3 }).action).toBe('go');
     expect(decide({ baselineLatencyMs: 0.05, latencyMs: 0.4 }).action).toBe('go');
