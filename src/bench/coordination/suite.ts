@@ -14,7 +14,7 @@ export const coordinationSuite: Suite = {
   measures:
     '1,000 agents with simulated databases on one NATS server: 1,000 intents in 10 s, then with a third of the agents killed',
   needs: '4 GB of memory, 2 processors',
-  takes: '3 min (--quick 1 min), estimated',
+  takes: '2 min (--quick 1 min)',
   repetitions: 1,
   stages: (options) =>
     Array.from({ length: options.repetitions }, () => coordinationStages(settingsOf(options))).flat(),
