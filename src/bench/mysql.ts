@@ -9,7 +9,7 @@ import { replicas, type Site, type Stage, tableOf } from '../lab/experiment/site
 import { systemClock } from '../lib/clock.ts';
 import { type FullPoolRun, pagesOf, runFullPool } from './full-pool.ts';
 import { type HotPartRun, type HotPlace, type HotVm, runHotPart } from './hot-part.ts';
-import { toleratedShare } from './run-figures.ts';
+import { tolerance } from './run-figures.ts';
 import type { SuiteLab } from './suite.ts';
 
 export interface MysqlBenchOptions {
@@ -53,11 +53,7 @@ export function benchSettings(options: MysqlBenchOptions): MysqlBench['settings'
     // The first second after a switch differs most from move to move, and a move takes little of the time.
     ...(quick
       ? { repetitions: 1 }
-      : {
-          repetitions: 2 * repetitions,
-          coldRepetitions: repetitions,
-          tolerance: { stolenShare: toleratedShare, again: 12 },
-        }),
+      : { repetitions: 2 * repetitions, coldRepetitions: repetitions, tolerance }),
   };
 }
 

@@ -7,8 +7,7 @@ import {
   stagesOf,
 } from '../lab/experiment/run-experiment.ts';
 import type { Stage } from '../lab/experiment/site.ts';
-import type { Tolerance } from '../lab/experiment/undisturbed.ts';
-import { toleratedShare } from './run-figures.ts';
+import { tolerance } from './run-figures.ts';
 import { measureSourceCost, type SourceCost } from './source-cost.ts';
 import type { SuiteLab } from './suite.ts';
 
@@ -29,8 +28,6 @@ export interface PostgresBench {
 
 /** A cold replica is so far from a warm one that a few moves tell how far; the others differ less than moves do. */
 const coldRepetitions = 3;
-
-const tolerance: Tolerance = { stolenShare: toleratedShare, again: 12 };
 
 /** The data of the published figures: a 919 MB table with a key of 86 MB, a pool of 512 MB. */
 export function benchSettings(options: PostgresBenchOptions): PostgresBench['settings'] {

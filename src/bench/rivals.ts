@@ -20,7 +20,7 @@ import { dropOsCache } from '../lab/os-cache.ts';
 import { type Control, type Drift, driftAt } from './drift.ts';
 import { type IndexPage, indexPagesOf, touchedPages } from './index-leaves.ts';
 import { control, logSamples, restoreSourceAgent, type Way, ways } from './rival-ways.ts';
-import { toleratedShare } from './run-figures.ts';
+import { tolerance } from './run-figures.ts';
 import type { SuiteLab, SuiteOptions } from './suite.ts';
 import { type Worth, worthOf } from './worth.ts';
 
@@ -107,7 +107,7 @@ export function rivalsSettings(options: SuiteOptions): RivalsSettings {
           },
           ways: names,
           windowsMs: [1_000, 5_000, 10_000, 30_000],
-          tolerance: { stolenShare: toleratedShare, again: 12 },
+          tolerance,
         }),
   };
 }

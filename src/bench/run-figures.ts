@@ -1,5 +1,6 @@
 import type { ArmRun } from '../lab/experiment/result.ts';
 import type { ExperimentOptions } from '../lab/experiment/run-experiment.ts';
+import type { Tolerance } from '../lab/experiment/undisturbed.ts';
 import type { Figure } from './suite.ts';
 
 type Stolen = { readonly stolenShare?: number | undefined };
@@ -47,8 +48,8 @@ export function describeRepetitions({
   return `${repetitions} repetitions${coldRepetitions < repetitions ? `, of the cold arm ${coldRepetitions}` : ''}`;
 }
 
-/** Of the processors' time, given to others by the machine's host: beyond it a move tells of the host. */
-export const toleratedShare = 0.07;
+/** Of what the machine's host may give of the processors' time to others: beyond it a move tells of the host. */
+export const tolerance: Tolerance = { stolenShare: 0.07, again: 12 };
 
 /** How restless the machine was, in words; empty where that is not told. */
 export function describeStolen({
@@ -64,6 +65,6 @@ export function describeStolen({
   const again =
     setAside.length === 0
       ? ''
-      : ` ${setAside.length} more moves, in which it was over ${(toleratedShare * 100).toFixed(0)} %, were made again and count for nothing.`;
+      : ` ${setAside.length} more moves, in which it was over ${(tolerance.stolenShare * 100).toFixed(0)} %, were made again and count for nothing.`;
   return `While targets were warmed and looked at, the machine's host gave ${least} to ${most} % of the processors' time to others at its worst.${again}\n`;
 }

@@ -61,12 +61,11 @@ export async function measureSourceCost(site: Site, options: SourceCostOptions):
   await systemClock.sleep(2_000);
   const [cpuCores] = await Promise.all([coresAtWork(site, stretchMs), serveOnce(site)]);
   const serveEvery = Math.max(2, Math.round(serveEveryMs / windowMs));
-  let worked = 0;
+  const pairs: CostPair[] = [];
   const on = async (): Promise<Window> => {
-    worked += 1;
     const [seen] = await Promise.all([
       measureWindow(site, windowMs),
-      ...(worked % serveEvery === 1 ? [serveOnce(site)] : []),
+      ...(pairs.length % serveEvery === 0 ? [serveOnce(site)] : []),
     ]);
     return seen;
   };
@@ -80,7 +79,6 @@ export async function measureSourceCost(site: Site, options: SourceCostOptions):
       await systemClock.sleep(pauseMs);
     }
   };
-  const pairs: CostPair[] = [];
   const undisturbed = new Undisturbed<CostPair>(tolerance);
   const measurePair = async (workFirst: boolean) => {
     const first = workFirst ? await on() : await off();

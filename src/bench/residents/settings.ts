@@ -1,6 +1,6 @@
 import { type SiteOptions, type Stage, startStages } from '../../lab/experiment/site.ts';
 import type { Tolerance } from '../../lab/experiment/undisturbed.ts';
-import { toleratedShare } from '../run-figures.ts';
+import { tolerance } from '../run-figures.ts';
 import type { SuiteOptions } from '../suite.ts';
 import { type Arm, arms, control } from './arms.ts';
 
@@ -59,7 +59,7 @@ export function residentsSettings({ device, seed, quick, repetitions }: SuiteOpt
       : {
           ...{ fillMs: { mover: 10_000, residents: 8_000 }, calmMs: 5_000, beforeMs: 8_000 },
           ...{ undisturbedMs: 8_000, mirrorMs: 10_000, afterMs: 10_000 },
-          tolerance: { stolenShare: toleratedShare, again: 10 },
+          tolerance,
         }),
   };
 }
