@@ -113,7 +113,7 @@ function describeProfile(replica: string, profiles: Profiles, workSet: WorkSet, 
   }
   const heats = new Map<string, number[]>();
   for (const relation of workSet.relations) {
-    const key = relationKey({ ...relation, fork: 'main' });
+    const key = relationKey({ ...relation, name: relation.partOf ?? relation.name, fork: 'main' });
     const counts = heats.get(key) ?? [0, 0, 0, 0, 0, 0];
     heats.set(key, counts);
     const { lengths, heats: heat } = relation.ranges;

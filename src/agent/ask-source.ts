@@ -6,6 +6,7 @@ import type { Profile } from '../messages/profile.ts';
 import { emptyRanges } from '../planning/block-ranges.ts';
 import { decodeWorkSet } from '../planning/codec.ts';
 import type { WorkSet } from '../planning/work-set.ts';
+import { plainShare } from '../planning/worth-warming.ts';
 
 export interface SourceAnswer {
   readonly workSet: WorkSet;
@@ -66,7 +67,7 @@ export async function askSource(
   }
 }
 
-/** Names and shares alone: no blocks are known. */
+/** Names and shares alone: no blocks are known, nor how large what is touched seldom is. */
 function workSetFromProfile(profile: Profile): WorkSet {
   return {
     vm: profile.vm,
@@ -76,17 +77,19 @@ function workSetFromProfile(profile: Profile): WorkSet {
     takenAt: profile.at,
     blocksKnown: false,
     secondTier: 'unknown',
-    relations: profile.relations.map(({ database, schema, name, kind, parent, share }) => ({
-      database,
-      schema,
-      name,
-      kind,
-      ...(parent === undefined ? {} : { parent }),
-      fork: 'main',
-      filenode: '',
-      sizeBlocks: 0,
-      share,
-      ranges: emptyRanges,
-    })),
+    relations: profile.relations
+      .filter(({ share }) => share >= plainShare)
+      .map(({ database, schema, name, kind, parent, share }) => ({
+        database,
+        schema,
+        name,
+        kind,
+        ...(parent === undefined ? {} : { parent }),
+        fork: 'main',
+        filenode: '',
+        sizeBlocks: 0,
+        share,
+        ranges: emptyRanges,
+      })),
   };
 }

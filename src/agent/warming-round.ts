@@ -80,18 +80,22 @@ function timeLeftMs(deadlineMs: number | null): number | null {
   return deadlineMs === null ? null : Math.max(0, deadlineMs - Date.now());
 }
 
-/** Blocks of the work set that the pool holds, but at a heat that looks free for the taking. */
+/** Blocks of the work set that the pool holds, but that look free for the taking; where heats are unknown, as great a part as of all. */
 function coldHeld(matches: readonly RelationMatch[], pool: PoolState): number {
+  const cold = sumOf(pool.blocksByHeat.slice(0, coldHeat + 1));
+  const coldPart = pool.heatsUnknown === true ? cold / Math.max(1, sumOf(pool.blocksByHeat)) : 1;
   let blocks = 0;
   for (const { wanted, verdict, local } of matches) {
     const here = local === undefined ? undefined : pool.resident.get(relationKey(local));
     if (here === undefined) continue;
-    const cold = (heat: number) => heat >= 1 && heat <= coldHeat;
+    const isCold = (heat: number) => heat >= 1 && heat <= coldHeat;
     const held =
       verdict === 'blocks'
-        ? combine(wanted.ranges, here, (want, heat) => (want >= 1 && cold(heat) ? 1 : -1))
-        : combine(here, emptyRanges, (heat) => (cold(heat) ? 1 : -1));
+        ? combine(wanted.ranges, here, (want, heat) => (want >= 1 && isCold(heat) ? 1 : -1))
+        : combine(here, emptyRanges, (heat) => (isCold(heat) ? 1 : -1));
     blocks += blockCount(held);
   }
-  return blocks;
+  return Math.round(blocks * coldPart);
 }
+
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);

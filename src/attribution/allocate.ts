@@ -15,6 +15,8 @@ export interface AllocatedRow {
 }
 
 const rounds = 40;
+/** A column below this part of a row's greatest is noise of the fit. */
+const negligiblePart = 0.001;
 
 /**
  * Divides rows among columns by iterative proportional fitting: groups keep their volumes, and columns come
@@ -58,7 +60,10 @@ function allocated(row: ReadonlyMap<string, number>, volume: number): AllocatedR
   for (const one of row.values()) mass += one;
   if (row.size === 0 || volume <= 0) return { shares: new Map(), factor: 1 };
   if (mass <= 0) return { shares: new Map([...row.keys()].map((key) => [key, 1 / row.size])), factor: 0 };
-  return { shares: new Map([...row].map(([key, one]) => [key, one / mass])), factor: mass / volume };
+  const least = Math.max(...row.values()) * negligiblePart;
+  const told = [...row].filter(([, one]) => one >= least);
+  const sum = told.reduce((all, [, one]) => all + one, 0);
+  return { shares: new Map(told.map(([key, one]) => [key, one / sum])), factor: mass / volume };
 }
 
 /** Rows without any column keep their volume to themselves. */

@@ -8,6 +8,8 @@ export interface PlannedAccess {
   readonly rows: number;
   /** The index alone answers. */
   readonly covering: boolean;
+  /** It reads ranges of the index, or merges several: not single keys, and not all of it. */
+  readonly ranged: boolean;
 }
 
 export interface MysqlPlan {
@@ -22,6 +24,7 @@ type Json = { readonly [key: string]: unknown };
 
 const maxRows = 1e9;
 const singleRow = new Set(['const', 'system', 'eq_ref']);
+const rangedTypes = new Set(['range', 'index_merge']);
 
 /** Reads the plans of MySQL (version 1 of the format) and MariaDB; parts that it does not know are walked through. */
 export function readMysqlPlan(root: unknown): MysqlPlan {
@@ -56,7 +59,13 @@ export function readMysqlPlan(root: unknown): MysqlPlan {
     const perScan = singleRow.has(`${type}`) ? 1 : (numberOf(table, 'rows_examined_per_scan', 'rows') ?? 1);
     const rows = Math.min(maxRows, Math.max(1, loops) * Math.max(1, perScan));
     const indexes = [...new Set(keysOf(table))];
-    accesses.push({ alias, indexes, rows, covering: table['using_index'] === true });
+    accesses.push({
+      alias,
+      indexes,
+      rows,
+      covering: table['using_index'] === true,
+      ranged: rangedTypes.has(`${type}`),
+    });
     const filtered = numberOf(table, 'filtered') ?? 100;
     const produced = numberOf(table, 'rows_produced_per_join') ?? (rows * filtered) / 100;
     for (const [key, child] of Object.entries(table)) {

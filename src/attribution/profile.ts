@@ -31,11 +31,13 @@ export interface ProfileOptions {
   readonly at: Date;
   /** After this long without a new access a weight is half of what it was. */
   readonly halfLifeMs: number;
-  /** Relations below this part of the explained weight are left out once a window does not show them. */
-  readonly negligibleShare?: number;
 }
 
 const statementLimit = 50;
+/** Of a VM that touches more, those that it touches least are left out. */
+const relationLimit = 2_000;
+/** A relation that faded below this part of the explained weight is forgotten once a window does not show it. */
+const fadedShare = 1e-6;
 
 /** Ages a profile to `at` and adds a window. Shares add up to 1, or the profile has no relations. */
 export function addObservation(
@@ -43,7 +45,7 @@ export function addObservation(
   seen: ObservedWindow,
   options: ProfileOptions,
 ): Profile {
-  const { replica, vm, at, halfLifeMs, negligibleShare = 0.0005 } = options;
+  const { replica, vm, at, halfLifeMs } = options;
   const elapsedMs = previous === null ? 0 : Math.max(0, at.getTime() - Date.parse(previous.at));
   const keep = 0.5 ** (elapsedMs / halfLifeMs);
 
@@ -71,8 +73,9 @@ export function addObservation(
   const statements = ageStatements(previous, seen, keep);
   const explained = sum([...weights.values()].map((one) => one.weight));
   const kept = [...weights.values()]
-    .filter((one) => one.weight > 0 && (shown.has(nameKey(one)) || one.weight >= explained * negligibleShare))
-    .sort((a, b) => b.weight - a.weight || nameKey(a).localeCompare(nameKey(b)));
+    .filter((one) => one.weight > 0 && (shown.has(nameKey(one)) || one.weight >= explained * fadedShare))
+    .sort((a, b) => b.weight - a.weight || nameKey(a).localeCompare(nameKey(b)))
+    .slice(0, relationLimit);
   const total = sum(kept.map((one) => one.weight));
   const unexplained = (previous?.unexplained.weight ?? 0) * keep + sum(seen.unexplained.map((s) => s.blocks));
   return {

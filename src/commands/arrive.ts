@@ -57,6 +57,9 @@ async function arrive(context: CommandContext, flags: ArriveFlags): Promise<void
     }
     const id = mine === undefined || mine.record?.state === 'aborted' ? undefined : mine.id;
     const arrival = { vm: vm ?? found!.vm, target: to ?? found!.target, migration: id };
+    if (to !== undefined && (await broker.replicas.get(to)) === null) {
+      context.err(`forewarm: no agent answers for replica ${to}; the route is set all the same\n`);
+    }
     const route = await announceArrival(broker, arrival);
     print(
       context,

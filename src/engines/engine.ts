@@ -119,6 +119,8 @@ export interface PoolState {
   readonly blocksByHeat: readonly number[];
   /** What the pool holds of the relations asked for, by `relationKey`. */
   readonly resident: ReadonlyMap<string, BlockRanges>;
+  /** True: how hot each of these is, is not told, and all stand at heat 1. */
+  readonly heatsUnknown?: true;
   /** Memory that the host could give to its page cache; null when unknown or on another host. */
   readonly osCacheBytes: number | null;
 }

@@ -47,6 +47,7 @@ const relationHeaderSchema = z.looseObject({
   kind: z.enum(relationKinds),
   parent: z.string().optional(),
   fork: z.enum(forks),
+  partOf: z.string().optional(),
   filenode: z.string(),
   sizeBlocks: count,
   share: z.number().min(0).max(1),

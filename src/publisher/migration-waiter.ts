@@ -42,6 +42,8 @@ export class MigrationWaiter {
   #state: MigrationState | undefined;
   #record: MigrationRecord | undefined;
   #progress: Progress | undefined;
+  /** What was told last: a further round begins with what it finds, and that may be less. */
+  #told = { blocks: 0, bytes: 0 };
   #code: string | undefined;
   #reason: string | undefined;
 
@@ -81,23 +83,26 @@ export class MigrationWaiter {
     return nowMs >= this.#deadlineMs ? { kind: 'deadline' } : { kind: 'waiting' };
   }
 
+  /** Never less than was told before. */
   progress(): WaitProgress {
     const record = this.#record;
     const plan = record?.plan;
-    const blocksTotal = this.#progress?.blocksTotal || plan?.blocks || 0;
-    const bytesTotal = this.#progress?.bytesTotal || plan?.bytes || 0;
+    const blocksTotal = Math.max(this.#told.blocks, this.#progress?.blocksTotal || plan?.blocks || 0);
+    const bytesTotal = Math.max(this.#told.bytes, this.#progress?.bytesTotal || plan?.bytes || 0);
     // Delta rounds read more than the plan had; a bar ends at its total.
-    const blocksDone = Math.max(this.#progress?.blocksDone ?? 0, record?.warmed?.blocks ?? 0);
-    const bytesDone = Math.max(
+    const blocks = Math.max(this.#told.blocks, this.#progress?.blocksDone ?? 0, record?.warmed?.blocks ?? 0);
+    const bytes = Math.max(
+      this.#told.bytes,
       this.#progress?.bytesDone ?? 0,
-      blocksTotal === 0 ? 0 : (bytesTotal / blocksTotal) * blocksDone,
+      blocksTotal === 0 ? 0 : (bytesTotal / blocksTotal) * blocks,
     );
+    this.#told = { blocks: Math.min(blocks, blocksTotal), bytes: Math.min(Math.round(bytes), bytesTotal) };
     return {
       state: this.#state,
       blocksTotal,
       bytesTotal,
-      blocksDone: Math.min(blocksDone, blocksTotal),
-      bytesDone: Math.min(Math.round(bytesDone), bytesTotal),
+      blocksDone: this.#told.blocks,
+      bytesDone: this.#told.bytes,
       residency: record?.residency,
     };
   }

@@ -283,7 +283,7 @@ describe('arrive, route, status, history, profile', () => {
     expect(result.migrations).toContainEqual(expect.objectContaining({ id: 'm-stat', state: 'ready' }));
     const { stdout } = await forewarm('status');
     expect(stdout).toMatch(/^db2 +postgres 18\.4 .* yes /m);
-    expect(stdout).toMatch(/^m-stat +vmStat +db1 → db2 +ready +8\.2 MB of 8\.2 MB +100\.0 % +met/m);
+    expect(stdout).toMatch(/^m-stat +vmStat +db1 → db2 +ready +8\.2 MB +100\.0 % +met/m);
     const { result: told } = await json('history', '--vm', 'vmStat');
     const states = told.events.map((event: { state: string }) => event.state);
     expect(states).toEqual(['accepted', 'profiling', 'warming', 'ready']);

@@ -22,10 +22,11 @@ const vms: VmRule[] = [
   { vm: 'app4', user: 'shared', applicationName: 'app4' },
   { vm: 'app6', user: 'shared', applicationName: 'app6' },
   { vm: 'app5', user: 'shared', applicationName: 'app?' },
+  { vm: 'scanner', user: 'scanner' },
   { vm: 'writer', user: 'writer' },
 ];
 const readers = ['app1', 'app2', 'app3', 'app4', 'app5', 'app6'] as const;
-const all = [...readers, 'writer'] as const;
+const all = [...readers, 'scanner', 'writer'] as const;
 
 async function startServer(
   owned: OwnedProcesses,
@@ -50,7 +51,7 @@ async function startServer(
     for (const text of schema) await connection.query(text);
     await connection.end();
   }
-  for (const user of ['app1', 'app2', 'shared', 'writer', 'observer']) {
+  for (const user of ['app1', 'app2', 'shared', 'scanner', 'writer', 'observer']) {
     await server.query("CREATE USER ?@'127.0.0.1'", [user]);
     const rights = user === 'observer' ? 'SELECT, SHOW VIEW' : 'SELECT, INSERT, UPDATE, DELETE, EXECUTE';
     for (const database of Object.values(names)) {
@@ -66,8 +67,8 @@ const relationsOf = (run: Pick<MysqlAttributionRun, 'profileOf'>, vm: string) =>
   run.profileOf(vm).relations.map((one) => ({ ...one, full: `${one.database}.${one.name}` }));
 const tablesOf = (run: Pick<MysqlAttributionRun, 'profileOf'>, vm: string) =>
   new Set(relationsOf(run, vm).map((one) => one.parent ?? one.full));
-/** MySQL does not always count the accesses to a partitioned table, and neither of them those by a full-text index. */
-const uncounted = [`${names.main}.readings`, `${names.main}.texts`];
+/** Neither counts the accesses by ranges to a partitioned table, nor those by a full-text index. */
+const uncounted = [`${names.main}.readings`, `${names.main}.texts`, `${names.main}.readings.readings_value`];
 const list = (map: ReadonlyMap<string, number>, least: number) =>
   [...map].filter(([, share]) => share >= least).map(([key]) => key);
 
@@ -124,6 +125,19 @@ describe.each<MysqlKind>(['mariadb', 'mysql'])('attribution on %s', (kind) => {
     // A lookup by another index may need the clustered one, which the server does not count then.
     const known = (index: string) => indexes.has(index) || tables.has(index) || uncounted.includes(index);
     expect(seen.filter((index) => !known(index))).toEqual([]);
+  });
+
+  it('finds the index of a partitioned table by which ranges are read', ({ skip }) => {
+    const seen = relationsOf(ran(skip), 'app1').map((one) => one.full);
+    expect(seen).toContain(`${names.main}.readings.readings_value`);
+  });
+
+  it('finds a small table that is looked up all the time beside one that is scanned', ({ skip }) => {
+    const seen = relationsOf(ran(skip), 'scanner');
+    const share = seen.find((one) => one.full === `${names.main}.settings`)?.share;
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(0.001);
+    expect(seen.map((one) => one.full).sort()).toEqual([`${names.main}.orders`, `${names.main}.settings`]);
   });
 
   it('has the clustered index with another that does not answer alone', ({ skip }) => {

@@ -177,8 +177,9 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     expect(names).toContain('parts#p#low');
     expect(names).toContain('parts#p#high.grp_idx');
     expect(workSet.relations.length).toBe(trees.length + 2);
-    for (const { name, ranges, sizeBlocks } of workSet.relations) {
+    for (const { name, partOf, ranges, sizeBlocks } of workSet.relations) {
       expect([name, blockCount(ranges)]).toEqual([name, sizeBlocks]);
+      expect([name, partOf]).toEqual([name, name.includes('#p#') ? name.replace(/#p#[^.]*/, '') : undefined]);
     }
   });
 

@@ -5,8 +5,6 @@ import { isEnd } from '../../migration/transitions.ts';
 import { formatBytes, formatMaybe, formatMs, formatShare } from './format.ts';
 import { renderTable } from './table.ts';
 
-const usualBlockBytes = 8192;
-
 export interface Status {
   readonly replicas: readonly Heartbeat[];
   readonly migrations: readonly MigrationRecord[];
@@ -55,15 +53,14 @@ function renderReplicas(replicas: readonly Heartbeat[], nowMs: number): string {
 }
 
 function renderMigrations(migrations: readonly MigrationRecord[], nowMs: number): string {
-  const warmed = ({ warmed, plan }: MigrationRecord) =>
-    plan === undefined ? '–' : `${formatBytes(warmed?.bytesRead ?? 0)} of ${formatBytes(plannedBytes(plan))}`;
+  const read = ({ warmed }: MigrationRecord) => formatMaybe(warmed?.bytesRead, formatBytes);
   return renderTable(
     [
       { title: 'MIGRATION', value: (row) => row.id },
       { title: 'VM', value: (row) => row.vm },
       { title: 'WAY', value: (row) => `${row.source ?? '?'} → ${row.target}` },
       { title: 'STATE', value: (row) => row.state },
-      { title: 'READ', right: true, value: warmed },
+      { title: 'READ', right: true, value: read },
       { title: 'RESIDENT', right: true, value: (row) => formatShare(row.residency) },
       { title: 'DEADLINE', value: (row) => deadline(row, nowMs) },
       { title: 'AGE', right: true, value: (row) => formatMs(nowMs - Date.parse(row.issuedAt)) },
@@ -89,10 +86,4 @@ function renderRoutes(routes: Status['routes']): string {
     ],
     routes,
   );
-}
-
-/** For the pool and for the OS cache. */
-function plannedBytes({ blocks, bytes, osBlocks = 0 }: NonNullable<MigrationRecord['plan']>): number {
-  const blockBytes = blocks > 0 ? bytes / blocks : usualBlockBytes;
-  return bytes + osBlocks * blockBytes;
 }

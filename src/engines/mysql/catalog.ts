@@ -17,7 +17,7 @@ export interface CatalogTable {
   readonly fullText: ReadonlySet<string>;
   /** Columns that take a date, folded. */
   readonly dates: ReadonlySet<string>;
-  /** MySQL was seen to count no access to the indexes of one. */
+  /** MySQL and MariaDB count no access by ranges of its indexes. */
   readonly partitioned: boolean;
 }
 

@@ -149,7 +149,7 @@ export class Explanations {
   #read(answer: PlannerAnswer, named: readonly ResolvedTable[]): Touch[] {
     if (answer.kind === 'refused') return unknownIndexes(named);
     const touches: Touch[] = [];
-    for (const { alias, indexes, rows, covering } of answer.plan.accesses) {
+    for (const { alias, indexes, rows, covering, ranged } of answer.plan.accesses) {
       const called = named.filter((one) => one.alias.toLowerCase() === alias.toLowerCase());
       // One name may stand for several tables in several parts of a statement.
       const fitting = called.filter(({ table }) => indexes.every((index) => table.indexes.has(index)));
@@ -162,7 +162,13 @@ export class Explanations {
             continue;
           }
           const also = covering || index === clustered ? [] : [clustered];
-          touches.push({ table, index, also, rows: part });
+          touches.push({
+            table,
+            index,
+            also,
+            rows: part,
+            ...(table.partitioned && ranged ? { uncounted: true } : {}),
+          });
         }
       }
     }

@@ -38,8 +38,6 @@ export interface Settlement {
 
 /** Windows that accesses are held back in the hope of a better witness. */
 const patience = 3;
-/** Relations below this part of a VM's window are noise of the fit. */
-const negligiblePart = 0.001;
 
 /** Keeps account: every access that comes in goes out once, to a relation, as unexplained, or as unmatched. */
 export class Ledger {
@@ -150,17 +148,13 @@ const entryKey = (vm: string, statement: StatementId): string =>
   JSON.stringify([vm, statementKey(statement)]);
 
 function observationOf(totals: VmTotals): VmObservation {
-  const all = [...totals.relations.values()];
-  const explained = all.reduce((sum, one) => sum + one.blocks, 0);
   return {
     blocks: totals.blocks,
     // The server does not tell a statement's reads from its hits.
     blocksHit: totals.blocks,
     blocksRead: 0,
     splitBlocks: totals.split,
-    relations: all
-      .filter((one) => one.blocks >= explained * negligiblePart)
-      .sort((a, b) => b.blocks - a.blocks),
+    relations: [...totals.relations.values()].sort((a, b) => b.blocks - a.blocks),
     unexplained: totals.unexplained,
   };
 }

@@ -89,6 +89,7 @@ export class PoolStates {
       freeBlocks: Number(counts.freePages),
       blocksByHeat: [0, old, 0, 0, 0, Math.max(0, Number(counts.usedPages) - old)],
       resident,
+      heatsUnknown: true,
       // Reads go past the OS cache.
       osCacheBytes: null,
     };

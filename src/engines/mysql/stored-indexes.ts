@@ -169,9 +169,14 @@ async function readSizes(
 /** Pages that are set aside one by one, before whole extents of 64 are. */
 const singlePages = 32;
 
-/** Of a small index all that is set aside is in use, and its count of leaves may be a guess; of a large one up to half is not. */
-const pagesIn = ({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number =>
-  Math.max(1, aside <= singlePages ? aside - 1 : Math.round(Math.max(leaves, aside / 4)));
+/**
+ * Of a small index all that is set aside is in use, and its count of leaves may be a guess; of a large one up to half
+ * is not. One leaf cannot fill more than a page: it was counted before the index grew.
+ */
+function pagesIn({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number {
+  if (aside <= singlePages) return Math.max(1, aside - 1);
+  return leaves <= 1 ? aside - singlePages : Math.round(Math.max(leaves, aside / 4));
+}
 
 const sizeKey = (of: { table: string; partition: string | undefined }, keyName: string): string =>
   JSON.stringify([of.table, of.partition?.toLowerCase() ?? null, keyName]);

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { ProfileRelation } from '../../messages/profile.ts';
 import { blockCount } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
+import { worthWarming } from '../../planning/worth-warming.ts';
 import { cachedKey, readCachedPages } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
 import { type HotPart, hotPart, isPartly, means } from './hot-part.ts';
@@ -11,6 +12,9 @@ import { indexNameOf, refOf } from './names.ts';
 import { divideOverflow } from './overflow.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
 import type { Surveys } from './surveys.ts';
+
+/** See `worthWarming`; of rows: a scan counts hundreds for a page, and a lookup one. */
+const leastDensity = 0.0001;
 
 /**
  * How much of the profile's indexes the pool holds, partition by partition. Blocks are places in key order, not
@@ -35,18 +39,24 @@ export async function readWorkSet(
   const stored = await divideOverflow(connections, listed, signal);
   const cached = await readCachedPages(connections, stored, signal);
   const countOf = (one: StoredIndex) => cached.get(cachedKey(one)) ?? 0;
-  const parts = await findParts(stored, countOf, { surveys, signal });
-  const pieces = named.flatMap((profiled) => {
-    const mine = stored.filter((one) => sameTree(one, profiled));
-    const all = mine.reduce((sum, one) => sum + countOf(one), 0);
-    return mine.map((one) =>
-      pieceOf(
-        one,
-        parts.get(one)!,
-        all > 0 ? (profiled.share * countOf(one)) / all : profiled.share / mine.length,
-      ),
-    );
-  });
+  const touched = worthWarming(
+    named.map((profiled) => {
+      const trees = stored.filter((one) => sameTree(one, profiled));
+      const blocks = trees.reduce((sum, one) => sum + countOf(one), 0);
+      return { share: profiled.share, trees, blocks };
+    }),
+    leastDensity,
+  );
+  const parts = await findParts(
+    touched.flatMap(({ trees }) => trees),
+    countOf,
+    { surveys, signal },
+  );
+  const pieces = touched.flatMap(({ share, trees, blocks }) =>
+    trees.map((one) =>
+      pieceOf(one, parts.get(one)!, blocks > 0 ? (share * countOf(one)) / blocks : share / trees.length),
+    ),
+  );
   return {
     vm,
     source: connections.replica,
@@ -117,5 +127,7 @@ async function findParts(
 
 function pieceOf(stored: StoredIndex, part: HotPart, share: number): WorkSetRelation {
   const sizeBlocks = Math.max(stored.pages, blockCount(part.ranges));
-  return { ...refOf(stored), fork: 'main', filenode: '', sizeBlocks, share, ...part };
+  const partOf =
+    stored.partition === undefined ? {} : { partOf: refOf({ ...stored, partition: undefined }).name };
+  return { ...refOf(stored), ...partOf, fork: 'main', filenode: '', sizeBlocks, share, ...part };
 }

@@ -45,8 +45,12 @@ const patience = 3;
 const patienceInDoubt = 12;
 /** In samples: a VM known to run a statement only by its locks; the relations' counts say how much. */
 const unseenWeight = 0.5;
-/** Relations below this part of a VM's window are noise of the fit. */
-const negligiblePart = 0.001;
+/** A relation below this part of what a statement touches most is noise of the fit. */
+const noisePart = 0.005;
+/** And so is an index with less than this part of a VM's window, */
+const noiseOfWindow = 0.001;
+/** but for one with this part of its table's accesses: of a table that is small, or touched seldom. */
+const noiseOfTable = 0.1;
 
 /** Keeps account: every access that comes in goes out once, to a relation, as unexplained, or as unmatched. */
 export class Ledger {
@@ -217,7 +221,9 @@ export class Ledger {
       return;
     }
     const { relations } = this.#totals(mine.vm);
+    const least = noisePart * Math.max(...verdict.shares.values());
     for (const [oid, share] of verdict.shares) {
+      if (share < least) continue;
       const ref = settlement.ref(oid);
       if (ref === undefined) continue;
       const key = relationKey(ref);
@@ -254,15 +260,25 @@ export class Ledger {
 }
 
 function observationOf(totals: VmTotals): VmObservation {
-  const explained = [...totals.relations.values()].reduce((sum, one) => sum + one.blocks, 0);
   return {
     blocks: totals.hit + totals.read,
     blocksHit: totals.hit,
     blocksRead: totals.read,
     splitBlocks: totals.split,
-    relations: [...totals.relations.values()]
-      .filter((one) => one.blocks >= explained * negligiblePart)
-      .sort((a, b) => b.blocks - a.blocks),
+    relations: withoutNoise([...totals.relations.values()]).sort((a, b) => b.blocks - a.blocks),
     unexplained: totals.unexplained,
   };
+}
+
+/** The fit gives a little to each index by which a statement might have read. */
+function withoutNoise(relations: VmObservation['relations'][number][]): VmObservation['relations'][number][] {
+  const explained = relations.reduce((sum, { blocks }) => sum + blocks, 0);
+  const tables = new Map(
+    relations.map(({ ref, blocks }) => [JSON.stringify([ref.database, `${ref.schema}.${ref.name}`]), blocks]),
+  );
+  return relations.filter(({ ref, blocks }) => {
+    if (ref.parent === undefined || blocks >= explained * noiseOfWindow) return true;
+    const ofTable = tables.get(JSON.stringify([ref.database, ref.parent])) ?? 0;
+    return blocks >= ofTable * noiseOfTable;
+  });
 }

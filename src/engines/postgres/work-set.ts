@@ -1,12 +1,16 @@
 import type { ProfileRelation } from '../../messages/profile.ts';
-import { type BlockRanges, emptyRanges } from '../../planning/block-ranges.ts';
+import { type BlockRanges, blockCount, emptyRanges } from '../../planning/block-ranges.ts';
 import type { Fork, WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
+import { worthWarming } from '../../planning/worth-warming.ts';
 import { type CatalogRelation, lookUpRelations } from './catalog.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
 import { withOsCache } from './os-cache.ts';
 import { poolViewDatabase, type Storage, walkPool } from './pool-walk.ts';
 import { hottest, type SessionCatalog, type SessionCatalogs } from './session-catalogs.ts';
+
+/** See `worthWarming`; of block accesses. */
+const leastDensity = 0.01;
 
 /**
  * The cached blocks of those relations with heat, and the hottest of the catalogs that new sessions read in their
@@ -40,9 +44,14 @@ export async function readWorkSet(
           })
         ).resident;
   const secondTier = resident && (await withOsCache(connections, identity, { found, resident, signal }));
-  const pieces = found.flatMap((relation, index) =>
-    forksOf(relation, relations[relation.index]!, (secondTier ?? resident)?.get(index)),
-  );
+  const touched = found.map((relation, index) => {
+    const forks = forksOf(relation, relations[relation.index]!, (secondTier ?? resident)?.get(index));
+    const sizeOf = (fork: WorkSetRelation) =>
+      resident === undefined ? fork.sizeBlocks : blockCount(fork.ranges);
+    const blocks = forks.reduce((sum, fork) => sum + sizeOf(fork), 0);
+    return { forks, blocks, share: relations[relation.index]!.share };
+  });
+  const pieces = worthWarming(touched, leastDensity).flatMap(({ forks }) => forks);
   const held = beside.map((_, index) => resident?.get(found.length + index));
   const hot = hottest(held, identity.poolBlocks).flatMap((ranges, index) =>
     ranges.starts.length === 0 ? [] : [catalogPart(beside[index]!, ranges)],

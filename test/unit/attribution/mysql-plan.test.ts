@@ -40,10 +40,10 @@ describe('plans', () => {
       empty: false,
       partial: false,
       accesses: [
-        { alias: 'a', indexes: ['by_k'], rows: 10, covering: false },
-        { alias: 'b', indexes: ['PRIMARY'], rows: 5, covering: false },
-        { alias: 'd', indexes: [], rows: 10, covering: false },
-        { alias: 'c', indexes: ['by_x'], rows: 100, covering: true },
+        { alias: 'a', indexes: ['by_k'], rows: 10, covering: false, ranged: false },
+        { alias: 'b', indexes: ['PRIMARY'], rows: 5, covering: false, ranged: false },
+        { alias: 'd', indexes: [], rows: 10, covering: false, ranged: false },
+        { alias: 'c', indexes: ['by_x'], rows: 100, covering: true, ranged: false },
       ],
     });
   });
@@ -65,8 +65,8 @@ describe('plans', () => {
       },
     });
     expect(mariadb.accesses).toEqual([
-      { alias: 'a', indexes: ['k'], rows: 20, covering: false },
-      { alias: 'b', indexes: ['x', 'y'], rows: 30, covering: false },
+      { alias: 'a', indexes: ['k'], rows: 20, covering: false, ranged: true },
+      { alias: 'b', indexes: ['x', 'y'], rows: 30, covering: false, ranged: true },
     ]);
     const mysql = readMysqlPlan({
       table: { table_name: 'b', access_type: 'index_merge', key: 'union(x,y)' },

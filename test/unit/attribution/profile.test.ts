@@ -45,12 +45,21 @@ describe('a profile', () => {
     expect(addObservation(before, window({}), options(0)).relations[0]?.weight).toBe(100);
   });
 
-  it('lets a small newcomer grow, and drops it when it does not come again', () => {
-    let profile = addObservation(null, window({ big: 1_000_000 }), options(0));
-    profile = addObservation(profile, window({ big: 100, small: 10 }), options(1));
-    expect(profile.relations.map((one) => one.name)).toEqual(['big', 'small']);
-    profile = addObservation(profile, window({ big: 100 }), options(2));
-    expect(profile.relations.map((one) => one.name)).toEqual(['big']);
+  it('has what is touched seldom beside much, and forgets what has faded when it does not come again', () => {
+    let profile = addObservation(null, window({ big: 1_000_000, small: 10 }), options(0));
+    const names = () => profile.relations.map((one) => one.name);
+    profile = addObservation(profile, window({ big: 1_000_000 }), options(1));
+    expect(names()).toEqual(['big', 'small']);
+    for (let nth = 1; nth <= 3; nth++) {
+      profile = addObservation(profile, window({ big: 1_000_000 }), options(nth * halfLifeMs));
+    }
+    expect(names()).toEqual(['big']);
+  });
+
+  it('keeps what it knows of a VM that does nothing', () => {
+    const before = addObservation(null, window({ a: 3, b: 1 }), options(0));
+    const after = addObservation(before, window({}), options(100 * halfLifeMs));
+    expect(sharesOf(after)).toEqual({ a: 0.75, b: 0.25 });
   });
 
   it('keeps account of what was not explained, with the reason last given', () => {

@@ -97,4 +97,30 @@ describe('progress', () => {
     waiter.seeRecord(record('ready', { plan, warmed: { blocks: 140, bytesRead: 1, ms: 1, rounds: 3 } }));
     expect(waiter.progress()).toMatchObject({ blocksDone: 100, bytesDone: 819_200, state: 'ready' });
   });
+
+  test('does not go back where a further round finds less', () => {
+    const waiter = new MigrationWaiter(100);
+    const seen = [
+      [50, 100],
+      [20, 80],
+      [20, 40],
+      [60, 60],
+    ].map(([blocksDone = 0, blocksTotal = 0]) => {
+      const progress = {
+        blocksDone,
+        blocksTotal,
+        bytesDone: 8_192 * blocksDone,
+        bytesTotal: 8_192 * blocksTotal,
+      };
+      waiter.seeEvent(event('warming', { progress }));
+      const told = waiter.progress();
+      return [told.blocksDone, told.blocksTotal, told.bytesDone / 8_192, told.bytesTotal / 8_192];
+    });
+    expect(seen).toEqual([
+      [50, 100, 50, 100],
+      [50, 80, 50, 80],
+      [50, 50, 50, 50],
+      [60, 60, 60, 60],
+    ]);
+  });
 });
