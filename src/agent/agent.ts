@@ -36,7 +36,7 @@ export async function serveReplica(
   const { config, broker, engine, logger, metrics } = agent;
   const watch = new ServerWatch(engine, logger);
   const trial = new TrialPause(watch, logger);
-  const device = new Device({ broker, replica: config.replica, logger });
+  const device = new Device({ broker, replica: config.replica, watch, logger });
   await Promise.all([watch.look(), device.restore()]);
   const share = new TargetShare({
     maxPoolFraction: config.warm.maxPoolFraction,

@@ -10,22 +10,30 @@ import {
   startLearning,
 } from '../planning/device-learning.ts';
 import type { ReadStep, StepLimits } from '../planning/extents.ts';
+import type { ServerWatch } from './server-watch.ts';
 
 /** What this target's disk costs: learned from every read, and kept over restarts. */
 export class Device {
   readonly #broker: Broker;
   readonly #replica: string;
+  readonly #watch: Pick<ServerWatch, 'identity'>;
   readonly #logger: Logger;
   #learning = startLearning(createCostModel());
 
-  constructor(options: { readonly broker: Broker; readonly replica: string; readonly logger: Logger }) {
+  constructor(options: {
+    readonly broker: Broker;
+    readonly replica: string;
+    readonly watch: Pick<ServerWatch, 'identity'>;
+    readonly logger: Logger;
+  }) {
     this.#broker = options.broker;
     this.#replica = options.replica;
+    this.#watch = options.watch;
     this.#logger = options.logger;
   }
 
   get model(): CostModel {
-    return this.#learning.model;
+    return { ...this.#learning.model, pieceBlocks: this.#watch.identity?.pieceBlocks };
   }
 
   /** The bounds of the next step: less than what is allowed while little is known of the device. */
@@ -35,7 +43,7 @@ export class Device {
 
   /** The cost by which the next step is to be cut. */
   get cuttingCost(): DeviceCost {
-    return cuttingCost(this.#learning);
+    return { ...cuttingCost(this.#learning), pieceBlocks: this.#watch.identity?.pieceBlocks };
   }
 
   learn(step: ReadStep<unknown>, ms: number): void {

@@ -32,6 +32,8 @@ export interface ServerIdentity {
   readonly systemId: string;
   readonly poolBlocks: number;
   readonly blockBytes: number;
+  /** Blocks of a run that one read brings straight into the pool; all of them where left out. */
+  readonly pieceBlocks?: number;
   readonly databases: readonly string[];
   /** True while it replays from a primary. */
   readonly replica: boolean;

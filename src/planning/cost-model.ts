@@ -1,7 +1,7 @@
 /**
  * What one read of a device costs: `operationMs` for every place on it that is gone to, and `byteMs` a
- * byte. A run of adjacent blocks is one operation however the kernel cuts it: requests inside a run are
- * in proportion to its bytes, so they are learned as part of `byteMs`.
+ * byte. A run of adjacent blocks that is read through is one operation however the kernel cuts it: requests inside
+ * a run are in proportion to its bytes, so they are learned as part of `byteMs`.
  */
 export interface DeviceCost {
   readonly operationMs: number;
@@ -11,6 +11,17 @@ export interface DeviceCost {
    * `max`: each has a limit of its own and the scarcer one decides, as with a cloud volume's quotas.
    */
   readonly rule: 'sum' | 'max';
+  /** Blocks of a run that one operation brings straight into the pool; all of them where left out. */
+  readonly pieceBlocks?: number | undefined;
+}
+
+/** A run this long is read in larger pieces: what is read ahead behind its end is a small part of it. */
+export const longRunBlocks = 256;
+
+/** Operations that it takes to read a run straight into the pool. */
+export function piecesOf({ pieceBlocks }: DeviceCost, runBlocks: number): number {
+  if (pieceBlocks === undefined) return 1;
+  return Math.ceil(runBlocks / (runBlocks < longRunBlocks ? pieceBlocks : longRunBlocks));
 }
 
 /** One piece of reading, measured. */

@@ -1,5 +1,5 @@
 import type { BlockRanges } from './block-ranges.ts';
-import { type DeviceCost, estimateMs } from './cost-model.ts';
+import { type DeviceCost, estimateMs, piecesOf } from './cost-model.ts';
 import { secondPassByteMs } from './gaps.ts';
 
 /** Half-open block spans, flat: start0, end0, start1, end1, … */
@@ -50,13 +50,13 @@ const nearlyFull = 0.75;
 export interface ReadStep<R> {
   readonly relation: R;
   readonly tier: 'pool' | 'os';
-  /** All runs of the step, to go through the disk first, where any bridges a gap; else empty. */
+  /** All runs of the step, to go through the disk first, where any bridges a gap or that is faster; else empty. */
   readonly readThrough: FlatSpans;
   readonly wanted: FlatSpans;
   readonly wantedBlocks: number;
   /** Read to get over gaps; they never count as warmed. */
   readonly bridgedBlocks: number;
-  /** Places of the disk that are gone to. */
+  /** Places of the disk that are gone to; of runs that go straight into the pool their pieces. */
   readonly operations: number;
   /** What crosses the disk: wanted and bridged. */
   readonly bytes: number;
@@ -128,26 +128,32 @@ export function nextStep<R>(
   };
 }
 
-/** Joins what lies no farther apart than the gap; the runs count only where any holds a gap. */
+/** Joins what lies no farther apart than the gap. All goes through the OS cache where that holds a gap, or saves more operations than its second pass takes. */
 function bridge(wanted: FlatSpans, gapBlocks: number, by: { model: DeviceCost; blockBytes: number }) {
   const { model, blockBytes } = by;
   const runs: number[] = [];
   let bridgedBlocks = 0;
   let wantedBlocks = 0;
+  let pieces = 0;
   for (let i = 0; i < wanted.length; i += 2) {
     const [start, end] = [wanted[i]!, wanted[i + 1]!];
     wantedBlocks += end - start;
+    pieces += piecesOf(model, end - start);
     const gap = start - (runs.at(-1) ?? Number.NEGATIVE_INFINITY);
     if (gap <= gapBlocks) {
       bridgedBlocks += gap;
       runs[runs.length - 1] = end;
     } else runs.push(start, end);
   }
-  const operations = runs.length / 2;
-  const readThrough = bridgedBlocks > 0 ? runs : [];
-  const secondPassBlocks = bridgedBlocks > 0 ? wantedBlocks : 0;
-  const secondPassBytes = secondPassBlocks * blockBytes;
-  const diskMs = estimateMs(model, operations, (wantedBlocks + bridgedBlocks) * blockBytes);
-  const predictedMs = diskMs + secondPassBytes * secondPassByteMs;
-  return { readThrough, bridgedBlocks, operations, secondPassBytes, predictedMs };
+  const places = runs.length / 2;
+  const bytes = (wantedBlocks + bridgedBlocks) * blockBytes;
+  const wantedBytes = wantedBlocks * blockBytes;
+  const throughMs = estimateMs(model, places, bytes) + wantedBytes * secondPassByteMs;
+  const straightMs = estimateMs(model, pieces, wantedBytes);
+  return bridgedBlocks > 0 || throughMs < straightMs
+    ? {
+        ...{ readThrough: runs, bridgedBlocks, operations: places },
+        ...{ secondPassBytes: wantedBytes, predictedMs: throughMs },
+      }
+    : { readThrough: [], bridgedBlocks, operations: pieces, secondPassBytes: 0, predictedMs: straightMs };
 }

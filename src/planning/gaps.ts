@@ -1,5 +1,5 @@
 import { type BlockRanges, maxHeat } from './block-ranges.ts';
-import { type DeviceCost, estimateMs } from './cost-model.ts';
+import { type DeviceCost, estimateMs, longRunBlocks, piecesOf } from './cost-model.ts';
 
 /** A second pass takes blocks from the OS cache into the pool: about 12 µs for each 8 KiB. */
 export const secondPassByteMs = 1.5e-6;
@@ -12,12 +12,14 @@ export interface HeatRange {
   readonly high: number;
 }
 
-/** How the runs of a list of blocks lie apart: all that is needed to price any choice of gaps. */
+/** How long the runs of a list of blocks are and how they lie apart: all that is needed to price any choice of gaps. */
 export interface GapCounts {
   readonly runs: number;
   readonly blocks: number;
   /** Gaps between neighbouring runs by their width in blocks, up to the widest that is worth a thought. */
   readonly byWidth: Uint32Array;
+  /** Runs by their length in blocks; at `longRunBlocks` the blocks of all that are as long or longer. */
+  readonly byLength: Uint32Array;
 }
 
 /** One pass over the ranges. */
@@ -27,18 +29,39 @@ export function countGaps(
 ): GapCounts {
   const { starts, lengths, heats } = ranges;
   const byWidth = new Uint32Array(widestGapBlocks + 1);
+  const byLength = new Uint32Array(longRunBlocks + 1);
   let runs = 0;
   let blocks = 0;
   let end = -1;
+  let length = 0;
+  const endRun = () => {
+    if (length >= longRunBlocks) byLength[longRunBlocks]! += length;
+    else if (length > 0) byLength[length]! += 1;
+    length = 0;
+  };
   for (let i = 0; i < starts.length; i++) {
     if (heats[i]! < low || heats[i]! > high) continue;
     const gap = starts[i]! - end;
-    if (end < 0 || gap > 0) runs += 1;
+    if (end < 0 || gap > 0) {
+      runs += 1;
+      endRun();
+    }
     if (end >= 0 && gap > 0 && gap <= widestGapBlocks) byWidth[gap]! += 1;
     blocks += lengths[i]!;
+    length += lengths[i]!;
     end = starts[i]! + lengths[i]!;
   }
-  return { runs, blocks, byWidth };
+  endRun();
+  return { runs, blocks, byWidth, byLength };
+}
+
+/** Operations that it takes to read all runs straight into the pool. */
+function piecesIn({ runs, byLength }: GapCounts, cost: DeviceCost): number {
+  if (cost.pieceBlocks === undefined) return runs;
+  const long = byLength[longRunBlocks]!;
+  let pieces = long === 0 ? 0 : piecesOf(cost, long);
+  for (let length = 1; length < longRunBlocks; length++) pieces += byLength[length]! * piecesOf(cost, length);
+  return pieces;
 }
 
 export interface GapChoice {
@@ -62,20 +85,28 @@ export function priceGap(
     bridged += gaps.byWidth[width]!;
     gapTotal += gaps.byWidth[width]! * width;
   }
-  return priced(cost, gaps, { gapBlocks: by.gapBlocks, bridged, gapTotal, blockBytes: by.blockBytes });
+  const pieces = piecesIn(gaps, cost);
+  return priced(cost, gaps, {
+    gapBlocks: by.gapBlocks,
+    bridged,
+    gapTotal,
+    pieces,
+    blockBytes: by.blockBytes,
+  });
 }
 
 /** The gap with which the whole is read soonest; of equals the narrowest, which reads least. */
 export function cheapestGap(cost: DeviceCost, gaps: GapCounts, blockBytes: number): GapChoice {
   let bridged = 0;
   let gapTotal = 0;
-  let best = priced(cost, gaps, { gapBlocks: 0, bridged, gapTotal, blockBytes });
+  const pieces = piecesIn(gaps, cost);
+  let best = priced(cost, gaps, { gapBlocks: 0, bridged, gapTotal, pieces, blockBytes });
   for (let gapBlocks = 1; gapBlocks <= widestGapBlocks; gapBlocks++) {
     const count = gaps.byWidth[gapBlocks]!;
     if (count === 0) continue;
     bridged += count;
     gapTotal += count * gapBlocks;
-    const choice = priced(cost, gaps, { gapBlocks, bridged, gapTotal, blockBytes });
+    const choice = priced(cost, gaps, { gapBlocks, bridged, gapTotal, pieces, blockBytes });
     if (choice.ms < best.ms) best = choice;
   }
   return best;
@@ -84,15 +115,20 @@ export function cheapestGap(cost: DeviceCost, gaps: GapCounts, blockBytes: numbe
 function priced(
   cost: DeviceCost,
   gaps: GapCounts,
-  at: { gapBlocks: number; bridged: number; gapTotal: number; blockBytes: number },
+  at: { gapBlocks: number; bridged: number; gapTotal: number; pieces: number; blockBytes: number },
 ): GapChoice {
-  const { gapBlocks, bridged, gapTotal, blockBytes } = at;
-  const operations = gaps.runs - bridged;
+  const { gapBlocks, bridged, gapTotal, pieces, blockBytes } = at;
+  const places = gaps.runs - bridged;
   const bytes = (gaps.blocks + gapTotal) * blockBytes;
-  // Both neighbours of a bridged gap are read again out of the OS cache.
+  const secondPassMs = gaps.blocks * blockBytes * secondPassByteMs;
+  // Both neighbours of a bridged gap are read through, and again out of the OS cache.
   const twice = gaps.runs === 0 ? 0 : Math.min(1, (2 * bridged) / gaps.runs);
-  const ms = estimateMs(cost, operations, bytes) + twice * gaps.blocks * blockBytes * secondPassByteMs;
-  return { gapBlocks, operations, bytes, ms };
+  const operations = places + (1 - twice) * (pieces - gaps.runs);
+  const someMs = estimateMs(cost, operations, bytes) + twice * secondPassMs;
+  const allMs = estimateMs(cost, places, bytes) + secondPassMs;
+  return allMs < someMs
+    ? { gapBlocks, operations: places, bytes, ms: allMs }
+    : { gapBlocks, operations, bytes, ms: someMs };
 }
 
 /** Milliseconds to read these lists, in any order, gaps read through where that is cheaper. */
@@ -107,13 +143,15 @@ export function readMs(
 
 function addGaps(counts: readonly GapCounts[]): GapCounts {
   const byWidth = new Uint32Array(widestGapBlocks + 1);
+  const byLength = new Uint32Array(longRunBlocks + 1);
   let [runs, blocks] = [0, 0];
   for (const one of counts) {
     runs += one.runs;
     blocks += one.blocks;
     for (let width = 1; width <= widestGapBlocks; width++) byWidth[width]! += one.byWidth[width]!;
+    for (let length = 1; length <= longRunBlocks; length++) byLength[length]! += one.byLength[length]!;
   }
-  return { runs, blocks, byWidth };
+  return { runs, blocks, byWidth, byLength };
 }
 
 /** What may be read in any order has one rank. */

@@ -11,6 +11,7 @@ const settingsStatement = sqlStatement('check-settings');
 const databasesStatement = sqlStatement('databases');
 const sizesStatement = sqlStatement('index-sizes');
 const countStatement = sqlStatement('count-alone');
+const keptFreeStatement = sqlStatement('kept-free');
 
 interface Settings {
   readonly performanceSchema: number | string;
@@ -35,6 +36,7 @@ export async function check(
       ...(settings === undefined ? [] : settingFindings(settings, dialect)),
       ...(await databaseFindings(connections)),
       ...(await privilegeFindings(connections, dialect)),
+      ...(await keptFreeFindings(connections)),
       ...(Number(settings?.performanceSchema) === 1 ? [await statementFinding(connections)] : []),
       ...(exact ? [await exactFinding(connections)] : []),
     ];
@@ -163,6 +165,33 @@ async function statementFinding(connections: MysqlConnections): Promise<Finding>
       `UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME IN (${names});` +
       '\nand performance_schema_consumer_NAME = ON for each in the configuration, for the next start',
   };
+}
+
+/** From this part of a pool on, what its server keeps free leaves too little for a VM. */
+const mostKeptFree = 0.25;
+const leastScanDepth = 100;
+
+async function keptFreeFindings(connections: MysqlConnections): Promise<Finding[]> {
+  let row: Record<'instances' | 'poolPages' | 'scanDepth', number | string> | undefined;
+  // Without the right to see the pool there is a finding of its own.
+  const allowed = await isAllowed(async () => {
+    [row] = await connections.query<NonNullable<typeof row>>(keptFreeStatement);
+  });
+  if (!allowed || row === undefined) return [];
+  const subject = 'innodb_lru_scan_depth';
+  const pages = Number(row.poolPages) / Number(row.instances);
+  const depth = Number(row.scanDepth);
+  if (depth <= pages * mostKeptFree) return [ok(subject, 'the server keeps little of its pool free')];
+  const proposed = Math.max(leastScanDepth, Math.floor(pages / 16));
+  if (proposed >= depth) return [];
+  return [
+    {
+      level: 'warning',
+      subject,
+      message: `the server keeps up to ${depth} of each ${pages} pages of its pool free: a full pool is warmed by little or nothing`,
+      remedy: `SET GLOBAL innodb_lru_scan_depth = ${proposed}; -- and in the configuration`,
+    },
+  ];
 }
 
 interface Need {

@@ -2,6 +2,7 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { ServerIdentity } from '../engine.ts';
 import type { PostgresConnections } from './connections.ts';
 import { type Privileges, readPrivileges } from './privileges.ts';
+import { pieceOf } from './readings.ts';
 import { sqlStatement } from './sql.ts';
 import { featuresOf, oldestVersion, type PostgresFeatures } from './versions.ts';
 
@@ -64,6 +65,7 @@ export async function identify(connections: PostgresConnections): Promise<Postgr
     systemId: row.system_id,
     poolBlocks: row.pool_blocks,
     blockBytes: row.block_bytes,
+    ...pieceOf(row.combine_blocks ?? 1),
     databases: [...privileges.keys()],
     replica: row.in_recovery,
     means: !canWarm ? 'none' : known.every((database) => database.can('pg_prewarm')) ? 'pg_prewarm' : 'scan',

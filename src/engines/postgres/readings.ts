@@ -1,4 +1,5 @@
-import type { Spans, WarmStep } from '../engine.ts';
+import { longRunBlocks } from '../../planning/cost-model.ts';
+import type { ServerIdentity, Spans, WarmStep } from '../engine.ts';
 
 /** One call of pg_prewarm. */
 export interface Reading {
@@ -26,18 +27,20 @@ export interface ReadingOptions {
 
 /** A read of this size is done as it is by Linux's default read-ahead setting, 128 KiB. */
 const exactBlocks = 16;
-/** A span this long is read in larger pieces: read-ahead behind its end is a small part of it. */
-const longSpanBlocks = 256;
 /** From here on pieces are large enough for a disk that counts operations. */
 const largeCombineBlocks = 64;
+
+/** Where the kernel may read ahead, as before PostgreSQL 17, it combines what adjoins. */
+export function pieceOf(combineBlocks: number): Pick<ServerIdentity, 'pieceBlocks'> {
+  return combineBlocks > 1 ? { pieceBlocks: Math.min(exactBlocks, combineBlocks) } : {};
+}
 
 /**
  * How a step is carried out.
  *
  * Reads that go up make the kernel read ahead, past the end of every span: of a work set in 5,600 spans it
  * read 1,014 MB where 530 MB, bridged gaps included, were asked for (read-ahead setting 8 MiB). Large reads
- * of their own files by the server end where they should: 536 MB. So where gaps are bridged, for
- * operations are dear then, and where pg_prewarm asks for one block a call, all goes through the OS cache that
+ * of their own files by the server end where they should: 536 MB. So where operations are dear, and where pg_prewarm asks for one block a call, all goes through the OS cache that
  * way. Else pieces that one system call reads go straight into the pool: asked for from the end to the
  * beginning, they are never taken for a sequence either.
  */
@@ -69,7 +72,7 @@ function descending(spans: Spans, combineBlocks: number): Reading[] {
   for (let at = 0; at + 1 < spans.length; at += 2) {
     const start = spans[at]!;
     const end = spans[at + 1]!;
-    const long = end - start >= longSpanBlocks;
+    const long = end - start >= longRunBlocks;
     const pieceBlocks = !long
       ? Math.min(exactBlocks, combineBlocks)
       : combineBlocks >= largeCombineBlocks
