@@ -20,6 +20,8 @@ const clearlyBetter = 0.8;
 const leastSamplesForRule = 3;
 /** A sample that is off by more counts as off by this, in natural logarithms. */
 const mostError = 1;
+/** Of samples that waited for their bytes, the fast ones tell the bandwidth: some of the others waited for operations. */
+const bandwidthPart = 0.25;
 
 /** Takes in one measured read. Reads of no bytes or no time teach nothing. */
 export function learn(model: CostModel, sample: ReadSample): CostModel {
@@ -52,7 +54,7 @@ function errorOf(cost: DeviceCost, samples: readonly ReadSample[]): number {
 
 /**
  * Each sample is held up by its operations or by its bytes: by its operations where it has more of them
- * for its bytes than some bound. Tries every bound; the figures are medians, so that stalls do not count.
+ * for its bytes than some bound. Tries every bound; the figures are quantiles, so that stalls do not count.
  */
 function fitMax(samples: readonly ReadSample[], prior: CostModel['prior']): DeviceCost {
   const order = samples
@@ -68,13 +70,13 @@ function fitMax(samples: readonly ReadSample[], prior: CostModel['prior']): Devi
     // What no sample was held up by costs at most what the samples leave room for.
     const room = (of: (one: ReadSample) => number) => Math.min(...samples.map(of).filter((one) => one > 0));
     const operationMs =
-      medianOf(perOperation) ??
+      quantileOf(perOperation, 0.5) ??
       Math.min(
         prior.operationMs,
         room(({ operations, ms }) => (operations > 0 ? ms / operations : 0)),
       );
     const byteMs =
-      medianOf(perByte) ??
+      quantileOf(perByte, bandwidthPart) ??
       Math.min(
         prior.byteMs,
         room(({ bytes, ms }) => ms / bytes),
@@ -94,15 +96,16 @@ function distance(cost: DeviceCost, prior: CostModel['prior']): number {
   return priorTrustOfBounds * (operation + off(cost.byteMs, prior.byteMs) / priorSpread.byte);
 }
 
-function medianOf(
+function quantileOf(
   values: readonly { readonly value: number; readonly weight: number }[],
+  part: number,
 ): number | undefined {
   const sorted = [...values].sort((a, b) => a.value - b.value);
-  const half = sorted.reduce((sum, { weight }) => sum + weight, 0) / 2;
+  const least = part * sorted.reduce((sum, { weight }) => sum + weight, 0);
   let sum = 0;
   for (const { value, weight } of sorted) {
     sum += weight;
-    if (sum >= half) return value;
+    if (sum >= least) return value;
   }
   return undefined;
 }
