@@ -48,6 +48,7 @@ export class TargetShare {
   readonly #maxPoolFraction: number;
   readonly #slots: number;
   readonly #clock: Clock;
+  readonly #server: { readonly sinceMs: number };
   readonly #members = new Set<Member>();
   readonly #waiting: { readonly member: Member; readonly start: () => void }[] = [];
   #reading = 0;
@@ -61,9 +62,16 @@ export class TargetShare {
   #diskMs = 0;
   #diskAtMs = 0;
 
-  constructor(options: { readonly maxPoolFraction: number; readonly slots: number; readonly clock?: Clock }) {
+  constructor(options: {
+    readonly maxPoolFraction: number;
+    readonly slots: number;
+    /** What was read before it started is gone. */
+    readonly server?: { readonly sinceMs: number };
+    readonly clock?: Clock;
+  }) {
     this.#maxPoolFraction = options.maxPoolFraction;
     this.#slots = options.slots;
+    this.#server = options.server ?? { sinceMs: Number.NEGATIVE_INFINITY };
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -142,7 +150,7 @@ export class TargetShare {
   #wholeBudget(pool: PoolCounts, members: readonly Member[]): Budget {
     const whole = poolBudget(pool, { maxFraction: this.#maxPoolFraction });
     const held = sum(members, (one) => one.heldBlocks);
-    const sinceMs = this.#clock.monotonicMs() - recoveryMs;
+    const sinceMs = Math.max(this.#server.sinceMs, this.#clock.monotonicMs() - recoveryMs);
     this.#recent = this.#recent.filter(({ atMs }) => atMs > sinceMs);
     if (this.#recent.length === 0) {
       this.#untouchedBlocks = whole.blocks - held;

@@ -48,6 +48,15 @@ async function arrive(context: CommandContext, flags: ArriveFlags): Promise<void
       if (to !== undefined && vm !== undefined && migration === undefined) return undefined;
       throw error;
     });
+    if (migration !== undefined && to !== undefined && found !== undefined && to !== found.target) {
+      throw new ForewarmError(
+        'config_invalid',
+        `migration ${migration} leads to ${found.target}, not to ${to}`,
+        {
+          hint: `Leave out --migration if ${found.vm} reads ${to} now.`,
+        },
+      );
+    }
     // A migration to somewhere else, or one that is over, is not the one that arrived.
     const mine = found !== undefined && (to === undefined || to === found.target) ? found : undefined;
     if (mine?.record?.state === 'aborted' && to === undefined) {

@@ -31,7 +31,7 @@ export interface KeyPlace {
 /** One fork of one relation, as the source's cache holds it. */
 export interface WorkSetRelation extends RelationRef {
   readonly fork: Fork;
-  /** The name by which a profile has it, where this is one partition of that. */
+  /** The name by which a profile has it, where this is a partition of that, or holds its long values. */
   readonly partOf?: string;
   /** `tablespace/database/filenode`: block lists hold only while it is equal at both ends. */
   readonly filenode: string;

@@ -4,13 +4,17 @@ import type { Route } from '../messages/route.ts';
 
 /**
  * Says that a VM has arrived. The route is set here too, so that it holds when the target's agent is
- * dead; doing it twice changes nothing. `migration` is undefined when no intent was published.
+ * dead; doing it twice changes nothing, also where the route has led on since. `migration` is undefined when no intent
+ * was published.
  */
 export async function announceArrival(
   broker: Broker,
   arrival: { readonly vm: string; readonly target: string; readonly migration: string | undefined },
 ): Promise<Route> {
   const { vm, target, migration } = arrival;
+  const toldAt = migration === undefined ? undefined : (await broker.records.get(migration))?.value.arrivedAt;
+  const since = toldAt === undefined ? null : await broker.routes.get(vm);
+  if (toldAt !== undefined && since !== null && Date.parse(since.at) > Date.parse(toldAt)) return since;
   const route = await broker.routes.set(vm, {
     replica: target,
     ...(migration === undefined ? {} : { migration }),

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'nats';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectBroker } from '../../src/broker/broker.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { Trigger } from '../../src/migration/transitions.ts';
@@ -250,6 +250,31 @@ describe('arrive, route, status, history, profile', () => {
     expect(first.result).toMatchObject({ migration: 'm-gone', route: { replica: 'db2', epoch: 1 } });
     expect((await json('arrive', '--migration', 'm-gone')).result.route.epoch).toBe(1);
     expect((await forewarm('arrive', '--vm', 'neverSeen')).status).toBe(1);
+  });
+
+  test('an arrival that is told again leaves the route where it was led since', async () => {
+    await agent({ replica: 'db2' });
+    await forewarm('migrate', '--vm', 'vmAgain', '--to', 'db2', '--id', 'm-again');
+    expect((await json('arrive', '--vm', 'vmAgain')).result.route).toMatchObject({
+      replica: 'db2',
+      epoch: 1,
+    });
+    const isTold = async () => {
+      const { result } = await json('status', '--all');
+      const mine = result.migrations.find(({ id }: { id: string }) => id === 'm-again');
+      expect(mine.arrivedAt).toBeDefined();
+    };
+    await vi.waitFor(isTold, { timeout: 10_000, interval: 200 });
+    await forewarm('route', 'set', 'vmAgain', 'db1');
+    for (const by of [
+      ['--vm', 'vmAgain'],
+      ['--migration', 'm-again'],
+    ]) {
+      expect((await json('arrive', ...by)).result.route).toMatchObject({ replica: 'db1', epoch: 2 });
+    }
+    const wrong = await forewarm('arrive', '--vm', 'vmAgain', '--migration', 'm-again', '--to', 'db1');
+    expect(wrong.status).not.toBe(0);
+    expect(wrong.stderr).toContain('migration m-again leads to db2, not to db1');
   });
 
   test('routes rise by one epoch with each change', async () => {

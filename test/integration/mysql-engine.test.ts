@@ -172,6 +172,21 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     }
   });
 
+  it('says when the server keeps so much of its pool free that nothing can be warmed into it', async () => {
+    const db2 = cluster.server('db2');
+    const [before] = await db2.query<{ depth: number }>('SELECT @@GLOBAL.innodb_lru_scan_depth AS depth');
+    const finding = async () =>
+      (await target.check()).find(({ subject }) => subject === 'innodb_lru_scan_depth');
+    try {
+      await db2.query('SET GLOBAL innodb_lru_scan_depth = 8000');
+      expect(await finding()).toMatchObject({ level: 'warning', remedy: expect.stringMatching(/= 5\d\d;/) });
+      await db2.query('SET GLOBAL innodb_lru_scan_depth = 512');
+      expect(await finding()).toMatchObject({ level: 'ok' });
+    } finally {
+      await db2.query(`SET GLOBAL innodb_lru_scan_depth = ${before?.depth}`);
+    }
+  });
+
   it('takes the work set of what the source holds, partition by partition', () => {
     const names = workSet.relations.map((relation) => relation.name);
     expect(names).toContain('parts#p#low');
@@ -304,6 +319,27 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
       await holder.end();
     }
     await expect.poll(async () => (await target.health()).lagMs, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('counts what an index build has made in the pool', async () => {
+    const name = 'plain';
+    const held = async (server: string) => {
+      const rows = await cluster.server(server).query<{ pages: number }>(
+        `SELECT COUNT(*) AS pages FROM information_schema.INNODB_BUFFER_PAGE
+         WHERE TABLE_NAME = '\`app\`.\`plain\`' AND INDEX_NAME = 'PRIMARY'`,
+      );
+      return Number(rows[0]?.pages);
+    };
+    await cluster.primary.query(`ALTER TABLE ${name} ENGINE=InnoDB`);
+    await cluster.primary.query(`ANALYZE TABLE ${name}`);
+    await cluster.waitForReplicas();
+    for (const server of ['db1', 'db2']) await readAll(server, [name]);
+    const { relations } = await source.workSet('app1', [profiled([name])]);
+    expect(await held('db1')).toBeGreaterThan(100);
+    expect(blockCount(relations[0]!.ranges)).toBeGreaterThan(0.9 * (await held('db1')));
+    const matches = await target.match({ ...workSet, relations });
+    const { resident } = await target.poolState(matches.map(localOf));
+    expect(blockCount([...resident.values()][0]!)).toBeGreaterThan(0.9 * (await held('db2')));
   });
 
   it('gives 0 blocks and no error for a table that went away', async () => {

@@ -1,6 +1,7 @@
 import type { MysqlConnections } from './connections.ts';
 import { type IndexName, splitStoredName } from './names.ts';
 import { quoteIdentifier, sqlStatement } from './sql.ts';
+import { UncountedPages } from './uncounted-pages.ts';
 
 const cachedIndexesStatement = sqlStatement('cached-indexes');
 const byFileStatement = sqlStatement('cached-by-file');
@@ -47,30 +48,6 @@ export const cachedKey = (of: {
 
 type Table = Pick<IndexName, 'database' | 'table' | 'partition' | 'overflow'>;
 
-/** What the pool holds of the indexes of these tables' databases: how many pages, not which. */
-export async function readCachedPages(
-  connections: MysqlConnections,
-  tables: readonly Table[],
-  signal?: AbortSignal,
-): Promise<CachedPages> {
-  const found = new Map<string, number>();
-  for (const database of new Set(tables.map((one) => one.database))) {
-    const mine = tables.filter((one) => one.database === database);
-    for (const { pages, ...index } of await readDatabase(connections, { database, tables: mine, signal })) {
-      const key = cachedKey({ database, ...index });
-      found.set(key, (found.get(key) ?? 0) + pages);
-    }
-    if (mine.some((one) => one.overflow)) {
-      for (const { table, pages } of await readOverflow(connections, database, signal)) {
-        if (table.keyName !== '') continue;
-        const key = cachedKey({ ...table, overflow: true });
-        found.set(key, (found.get(key) ?? 0) + pages);
-      }
-    }
-  }
-  return found;
-}
-
 interface CachedIndex {
   readonly table: string;
   readonly partition: string | undefined;
@@ -78,37 +55,88 @@ interface CachedIndex {
   readonly pages: number;
 }
 
-/** By the server's counters or by the tables' files, whichever it has; where these do not tell the tables apart, by their names. */
-async function readDatabase(
-  connections: MysqlConnections,
-  of: {
-    readonly database: string;
-    readonly tables: readonly Table[];
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<CachedIndex[]> {
-  const { database, tables, signal } = of;
-  const { dialect } = await connections.server();
-  const how = { purpose: 'walk', signal } as const;
-  const [statement, tells] = dialect.cachedIndexes
-    ? [cachedIndexesStatement, isCounted]
-    : [byFileStatement, hasPlainName];
-  if (tables.every(tells)) {
-    const rows = await connections.query<Row>(statement, [likePattern(`${encoded(database)}/`)], how);
-    if (rows.every(({ file }) => Number(file ?? 1) !== 0)) {
-      return rows.map(({ tableName, indexName, pages }) => ({
+interface Asked {
+  readonly database: string;
+  readonly tables: readonly Table[];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What the pool holds of indexes: how many pages, not which. */
+export class CachedPagesReader {
+  readonly #connections: MysqlConnections;
+  readonly #uncounted: UncountedPages;
+
+  constructor(connections: MysqlConnections) {
+    this.#connections = connections;
+    this.#uncounted = new UncountedPages(connections);
+  }
+
+  /** Of the indexes of these tables' databases. */
+  async read(tables: readonly Table[], signal?: AbortSignal): Promise<CachedPages> {
+    const found = new Map<string, number>();
+    for (const database of new Set(tables.map((one) => one.database))) {
+      const mine = tables.filter((one) => one.database === database);
+      for (const [key, pages] of await this.#readDatabase({ database, tables: mine, signal })) {
+        found.set(key, pages);
+      }
+      if (mine.some((one) => one.overflow)) {
+        for (const { table, pages } of await readOverflow(this.#connections, database, signal)) {
+          if (table.keyName !== '') continue;
+          const key = cachedKey({ ...table, overflow: true });
+          found.set(key, (found.get(key) ?? 0) + pages);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** By the server's counters or by the tables' files, whichever it has; where these do not tell the tables apart, by their names. */
+  async #readDatabase(asked: Asked): Promise<CachedPages> {
+    const { database, tables, signal } = asked;
+    const { dialect } = await this.#connections.server();
+    const how = { purpose: 'walk', signal } as const;
+    const [statement, tells] = dialect.cachedIndexes
+      ? [cachedIndexesStatement, isCounted]
+      : [byFileStatement, hasPlainName];
+    if (!tables.every(tells)) return await this.#walk(asked);
+    const pattern = likePattern(`${encoded(database)}/`);
+    const rows = await this.#connections.query<Row>(statement, [pattern], how);
+    if (rows.some(({ file }) => Number(file ?? 1) === 0)) return await this.#walk(asked);
+    const counted = sumsOf(
+      database,
+      rows.map(({ tableName, indexName, pages }) => ({
         ...splitStoredName(fileName(tableName)),
         keyName: indexName,
         pages: Number(pages),
-      }));
-    }
+      })),
+    );
+    if (!dialect.cachedIndexes) return counted;
+    const uncounted = await this.#uncounted.of(database, counted, () => this.#walk(asked));
+    const keys = new Set([...counted.keys(), ...uncounted.keys()]);
+    return new Map([...keys].map((key) => [key, (counted.get(key) ?? 0) + (uncounted.get(key) ?? 0)]));
   }
-  const pattern = likePattern(`${quoteIdentifier(database)}.`);
-  const rows = await connections.query<Row>(bufferPagesStatement, [pattern], how);
-  return rows.flatMap(({ tableName, indexName, pages }) => {
-    const name = quotedName(tableName);
-    return name === undefined ? [] : [{ ...name, keyName: indexName, pages: Number(pages) }];
-  });
+
+  async #walk({ database, signal }: Asked): Promise<CachedPages> {
+    const pattern = likePattern(`${quoteIdentifier(database)}.`);
+    const rows = await this.#connections.query<Row>(bufferPagesStatement, [pattern], {
+      purpose: 'walk',
+      signal,
+    });
+    const indexes = rows.flatMap(({ tableName, indexName, pages }) => {
+      const name = quotedName(tableName);
+      return name === undefined ? [] : [{ ...name, keyName: indexName, pages: Number(pages) }];
+    });
+    return sumsOf(database, indexes);
+  }
+}
+
+function sumsOf(database: string, indexes: readonly CachedIndex[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { pages, ...index } of indexes) {
+    const key = cachedKey({ database, ...index });
+    sums.set(key, (sums.get(key) ?? 0) + pages);
+  }
+  return sums;
 }
 
 /** Cached pages of indexes by the number of their entries, and, under an empty `keyName`, of values outside of rows. */

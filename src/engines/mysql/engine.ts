@@ -1,6 +1,7 @@
 import type { Engine, EngineKind, EngineOptions, LocalRelation } from '../engine.ts';
 import { remembered } from '../remembered.ts';
 import { Admission } from './admission.ts';
+import { CachedPagesReader } from './cached-pages.ts';
 import { check } from './check.ts';
 import { createMysqlConnections } from './connections.ts';
 import { HealthReader } from './health.ts';
@@ -28,7 +29,8 @@ export function createMysqlEngine(
   const spaces = new KeySpaces(connections);
   const surveys = new Surveys(connections, spaces, options.surveyMs);
   const warmer = new Warmer({ connections, admission, spaces, surveys });
-  const pools = new PoolStates(connections);
+  const pool = new CachedPagesReader(connections);
+  const pools = new PoolStates(connections, pool);
   const health = new HealthReader(connections);
   const identity = remembered(() => identify(connections));
   return {
@@ -38,7 +40,7 @@ export function createMysqlEngine(
     health: () => health.read(),
     observer: createMysqlObserver(connections, options),
     workSet: async (vm, relations, signal) =>
-      readWorkSet(connections, await identity.get(), { vm, relations, surveys, signal }),
+      readWorkSet(connections, await identity.get(), { vm, relations, pool, surveys, signal }),
     match: async (workSet) => {
       const { matches, indexes } = await matchWorkSet(connections, await identity.get(), workSet);
       for (const { local, wanted } of matches) {

@@ -3,7 +3,7 @@ import { emptyRanges } from '../../planning/block-ranges.ts';
 import { relationKey } from '../../planning/work-set.ts';
 import { BegunAhead } from '../begun-ahead.ts';
 import type { LocalRelation, PoolState } from '../engine.ts';
-import { type CachedPages, cachedKey, readCachedPages } from './cached-pages.ts';
+import { type CachedPages, type CachedPagesReader, cachedKey } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { placePages } from './placement.ts';
@@ -34,15 +34,17 @@ interface Seen {
 /** The pool as this server shows it; on MariaDB each look is one walk of all of it. */
 export class PoolStates {
   readonly #connections: MysqlConnections;
+  readonly #cached: CachedPagesReader;
   readonly #ahead = new BegunAhead<Seen>();
 
-  constructor(connections: MysqlConnections) {
+  constructor(connections: MysqlConnections, cached: CachedPagesReader) {
     this.#connections = connections;
+    this.#cached = cached;
   }
 
   /** Begins the walk that the next `read` needs, if that is of these indexes or fewer. */
   foresee(indexes: readonly StoredIndex[]): void {
-    this.#ahead.begin(async () => ({ indexes, cached: await readCachedPages(this.#connections, indexes) }));
+    this.#ahead.begin(async () => ({ indexes, cached: await this.#cached.read(indexes) }));
   }
 
   /** What the pool holds of these relations; the old sublist counts as cold, the young one as hot. */
@@ -102,6 +104,6 @@ export class PoolStates {
       return keys.every((key) => there.has(key));
     };
     const ahead = await this.#ahead.take(serves);
-    return ahead?.cached ?? (await readCachedPages(this.#connections, indexes));
+    return ahead?.cached ?? (await this.#cached.read(indexes));
   }
 }

@@ -46,7 +46,7 @@ export function settlements(
 }
 
 function reasonOf(explanation: Explanation | undefined): string {
-  if (explanation === undefined) return 'its text was not seen';
+  if (explanation === undefined) return 'its text was not seen, or the planner not asked yet';
   return explanation.kind === 'unknown' ? explanation.reason : 'nothing that it may touch was touched';
 }
 

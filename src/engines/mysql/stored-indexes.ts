@@ -166,8 +166,9 @@ async function readSizes(
   }
 }
 
-/** Pages that are set aside one by one, before whole extents of 64 are. */
-const singlePages = 32;
+/** Pages that are set aside one by one, 32 for leaves and 32 for what is above them, before whole extents of 64 are. */
+const singlePages = 64;
+const halfExtent = 32;
 
 /**
  * Of a small index all that is set aside is in use, and its count of leaves may be a guess; of a large one up to half
@@ -175,7 +176,7 @@ const singlePages = 32;
  */
 function pagesIn({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number {
   if (aside <= singlePages) return Math.max(1, aside - 1);
-  return leaves <= 1 ? aside - singlePages : Math.round(Math.max(leaves, aside / 4));
+  return leaves <= 1 ? aside - halfExtent : Math.round(Math.max(leaves, aside / 4));
 }
 
 const sizeKey = (of: { table: string; partition: string | undefined }, keyName: string): string =>

@@ -3,7 +3,7 @@ import type { ProfileRelation } from '../../messages/profile.ts';
 import { blockCount } from '../../planning/block-ranges.ts';
 import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { worthWarming } from '../../planning/worth-warming.ts';
-import { cachedKey, readCachedPages } from './cached-pages.ts';
+import { type CachedPagesReader, cachedKey } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
 import { type HotPart, hotPart, isPartly, means } from './hot-part.ts';
 import type { MysqlIdentity } from './identity.ts';
@@ -26,18 +26,19 @@ export async function readWorkSet(
   options: {
     readonly vm: string;
     readonly relations: readonly ProfileRelation[];
+    readonly pool: CachedPagesReader;
     readonly surveys: Surveys;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<WorkSet> {
-  const { relations, signal, vm, surveys } = options;
+  const { relations, signal, vm, pool, surveys } = options;
   const named = relations.flatMap((relation) => {
     const name = indexNameOf(relation);
     return name === undefined ? [] : [{ ...name, share: relation.share }];
   });
   const listed = await readIndexes(connections, named, { pageBytes: identity.blockBytes, signal });
   const stored = await divideOverflow(connections, listed, signal);
-  const cached = await readCachedPages(connections, stored, signal);
+  const cached = await pool.read(stored, signal);
   const countOf = (one: StoredIndex) => cached.get(cachedKey(one)) ?? 0;
   const touched = worthWarming(
     named.map((profiled) => {
@@ -127,7 +128,9 @@ async function findParts(
 
 function pieceOf(stored: StoredIndex, part: HotPart, share: number): WorkSetRelation {
   const sizeBlocks = Math.max(stored.pages, blockCount(part.ranges));
-  const partOf =
-    stored.partition === undefined ? {} : { partOf: refOf({ ...stored, partition: undefined }).name };
-  return { ...refOf(stored), ...partOf, fork: 'main', filenode: '', sizeBlocks, share, ...part };
+  const ref = refOf(stored);
+  const { database, table, index } = stored;
+  const { name } = refOf({ database, table, partition: undefined, index });
+  const partOf = name === ref.name ? {} : { partOf: name };
+  return { ...ref, ...partOf, fork: 'main', filenode: '', sizeBlocks, share, ...part };
 }

@@ -50,7 +50,7 @@ const noisePart = 0.005;
 /** And so is an index with less than this part of a VM's window, */
 const noiseOfWindow = 0.001;
 /** but for one with this part of its table's accesses: of a table that is small, or touched seldom. */
-const noiseOfTable = 0.1;
+const noiseOfTable = 0.03;
 
 /** Keeps account: every access that comes in goes out once, to a relation, as unexplained, or as unmatched. */
 export class Ledger {
