@@ -1,4 +1,5 @@
--- Purpose: cached pages of each index of some tables, by a walk of the pool, where neither counters nor files tell them.
+-- Purpose: cached pages of each index of some tables, by a walk of the pool, where neither counters nor files tell them,
+-- or the counters leave many out.
 -- Parameters: pattern of the tables' quoted names, such as "`shop`.%".
 -- Privilege: PROCESS.
 -- Cost: one pass over the pool's descriptors, 0.1 to 0.2 s for 512 MB, in proportion for more; bounded by the statement's

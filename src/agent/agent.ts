@@ -41,7 +41,6 @@ export async function serveReplica(
   const share = new TargetShare({
     maxPoolFraction: config.warm.maxPoolFraction,
     slots: Math.ceil(diskShare * config.warm.connections),
-    server: watch,
   });
   const profiles = new Profiles({ config, engine, broker, logger, metrics });
   const parts: AgentParts = {

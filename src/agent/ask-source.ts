@@ -69,6 +69,7 @@ export async function askSource(
 
 /** Names and shares alone: no blocks are known, nor how large what is touched seldom is. */
 function workSetFromProfile(profile: Profile): WorkSet {
+  const greatest = Math.max(...profile.relations.map(({ share }) => share));
   return {
     vm: profile.vm,
     source: profile.replica,
@@ -78,7 +79,7 @@ function workSetFromProfile(profile: Profile): WorkSet {
     blocksKnown: false,
     secondTier: 'unknown',
     relations: profile.relations
-      .filter(({ share }) => share >= plainShare)
+      .filter(({ share }) => share >= plainShare * greatest)
       .map(({ database, schema, name, kind, parent, share }) => ({
         database,
         schema,

@@ -9,6 +9,7 @@ import { wireVersion } from '../messages/names.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 import type { VmPointer } from '../messages/route.ts';
 import { admit } from '../migration/admission.ts';
+import { movedOn } from '../migration/moved-on.ts';
 import { recordFromIntent } from '../migration/record.ts';
 import { isEnd } from '../migration/transitions.ts';
 import { type AgentParts, MigrationRun } from './migration-run.ts';
@@ -157,6 +158,7 @@ export class Intake implements Service {
     const { broker, logger } = this.#parts;
     const pointer = (await broker.vms.get(record.vm))?.value;
     if (pointer !== undefined && pointer.migration !== record.id) return;
+    if (movedOn(await broker.routes.get(record.vm), record)) return;
     const route = await broker.routes.set(record.vm, { replica: record.target, migration: record.id });
     logger.info(
       { migration: record.id, vm: record.vm, route: route.replica, epoch: route.epoch },

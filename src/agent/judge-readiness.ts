@@ -1,5 +1,6 @@
 import type { MigrationRecord } from '../messages/record.ts';
 import type { Route } from '../messages/route.ts';
+import { movedOn } from '../migration/moved-on.ts';
 
 /** Why a replica is, or is not, warm enough for a VM. */
 export type ReadinessReason =
@@ -66,15 +67,6 @@ function warmth({ vm, replica, route, migration, warm, readsHere }: ReadinessFac
   if (!route && readsHere) return yes('reads_here', `${vm} has no route, and was seen reading here`);
   const where = route ? `the route of ${vm} leads to ${route.replica}` : `${vm} has no route`;
   return no('no_migration', `${where}, and no migration to here is under way`);
-}
-
-/** The VM has come, and gone to another replica since. */
-function movedOn(
-  route: Route | null | undefined,
-  { id, arrivedAt }: { id: string; arrivedAt?: string | undefined },
-) {
-  if (!route || route.migration === id || arrivedAt === undefined) return false;
-  return Date.parse(route.at) > Date.parse(arrivedAt);
 }
 
 const yes = (reason: ReadinessReason, message: string): Readiness => ({ ready: true, reason, message });

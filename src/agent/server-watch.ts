@@ -29,7 +29,6 @@ export class ServerWatch {
   #identity: ServerIdentity | null = null;
   #health: ServerHealth | null = null;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #sinceMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
   #current: ResidentLoad = { latencyMs: null, statements: 0, ioWaitShare: 0 };
   #usual: ResidentLoad | null = null;
@@ -55,11 +54,6 @@ export class ServerWatch {
   /** Milliseconds since the newest look ended; endless before the first. A look at a server that hangs does not end. */
   get ageMs(): number {
     return this.#clock.monotonicMs() - this.#lookedAtMs;
-  }
-
-  /** Monotonic time from which on this is the server that answers: before, it was away, or began to count anew. */
-  get sinceMs(): number {
-    return this.#sinceMs;
   }
 
   /**
@@ -119,7 +113,6 @@ export class ServerWatch {
     try {
       if (before === null) await this.identify();
       const health = await this.#engine.health();
-      if (before === null || countsAnew(before, health)) this.#sinceMs = this.#clock.monotonicMs();
       this.#current = loadBetween(before, health);
       if (this.#warmers === 0) this.#usual = blend(this.#usual, this.#current);
       else if (this.#current.statements > 0) this.#looksWhileWarming += 1;
@@ -140,9 +133,6 @@ export class ServerWatch {
 export function isStale({ ageMs }: ServerWatch): boolean {
   return ageMs >= hangsMs;
 }
-
-const countsAnew = (before: ServerHealth, now: ServerHealth): boolean =>
-  now.statements !== null && now.statements.calls < (before.statements?.calls ?? 0);
 
 /** What residents felt between two looks. */
 export function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {

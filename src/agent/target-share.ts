@@ -48,7 +48,6 @@ export class TargetShare {
   readonly #maxPoolFraction: number;
   readonly #slots: number;
   readonly #clock: Clock;
-  readonly #server: { readonly sinceMs: number };
   readonly #members = new Set<Member>();
   readonly #waiting: { readonly member: Member; readonly start: () => void }[] = [];
   #reading = 0;
@@ -65,13 +64,10 @@ export class TargetShare {
   constructor(options: {
     readonly maxPoolFraction: number;
     readonly slots: number;
-    /** What was read before it started is gone. */
-    readonly server?: { readonly sinceMs: number };
     readonly clock?: Clock;
   }) {
     this.#maxPoolFraction = options.maxPoolFraction;
     this.#slots = options.slots;
-    this.#server = options.server ?? { sinceMs: Number.NEGATIVE_INFINITY };
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -150,7 +146,8 @@ export class TargetShare {
   #wholeBudget(pool: PoolCounts, members: readonly Member[]): Budget {
     const whole = poolBudget(pool, { maxFraction: this.#maxPoolFraction });
     const held = sum(members, (one) => one.heldBlocks);
-    const sinceMs = Math.max(this.#server.sinceMs, this.#clock.monotonicMs() - recoveryMs);
+    // What was read before the server's start is gone.
+    const sinceMs = this.#clock.monotonicMs() - Math.min(recoveryMs, pool.upMs ?? recoveryMs);
     this.#recent = this.#recent.filter(({ atMs }) => atMs > sinceMs);
     if (this.#recent.length === 0) {
       this.#untouchedBlocks = whole.blocks - held;

@@ -35,7 +35,7 @@ export interface ProfileOptions {
 
 const statementLimit = 50;
 /** Of a VM that touches more, those that it touches least are left out. */
-const relationLimit = 2_000;
+const relationLimit = 1_000;
 /** A relation that faded below this part of the explained weight is forgotten once a window does not show it. */
 const fadedShare = 1e-6;
 

@@ -24,7 +24,7 @@ export function createCommand(context: CommandContext): Command {
     )
     .option('--vm <name>', 'the VM; its newest migration is meant')
     .option('--migration <id>', 'the migration')
-    .option('--to <replica>', 'with --vm: where the VM reads now, when no migration was published')
+    .option('--to <replica>', 'where the VM reads now, when no migration was published')
     .option('--json', 'print the result as JSON');
   addConfigOptions(command);
   command.addHelpText(
@@ -64,7 +64,8 @@ async function arrive(context: CommandContext, flags: ArriveFlags): Promise<void
         hint: `If the VM moved all the same: forewarm arrive --vm ${mine.vm} --to ${mine.target}`,
       });
     }
-    const id = mine === undefined || mine.record?.state === 'aborted' ? undefined : mine.id;
+    const toldBefore = to !== undefined && mine?.record?.arrivedAt !== undefined;
+    const id = mine?.record?.state === 'aborted' || toldBefore ? undefined : mine?.id;
     const arrival = { vm: vm ?? found!.vm, target: to ?? found!.target, migration: id };
     if (to !== undefined && (await broker.replicas.get(to)) === null) {
       context.err(`forewarm: no agent answers for replica ${to}; the route is set all the same\n`);

@@ -119,6 +119,8 @@ export interface PoolState {
   readonly freeBlocks: number;
   /** Used buffers of the whole pool by usage count 0..5. */
   readonly blocksByHeat: readonly number[];
+  /** How long the server runs, in ms; left out where that is not known. */
+  readonly upMs?: number | undefined;
   /** What the pool holds of the relations asked for, by `relationKey`. */
   readonly resident: ReadonlyMap<string, BlockRanges>;
   /** True: how hot each of these is, is not told, and all stand at heat 1. */

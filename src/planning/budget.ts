@@ -6,6 +6,8 @@ export interface PoolCounts {
   readonly freeBlocks: number;
   /** Used buffers of the whole pool by usage count 0..5. */
   readonly blocksByHeat: readonly number[];
+  /** How long the server runs, in ms; left out where that is not known. */
+  readonly upMs?: number | undefined;
 }
 
 export interface PoolBudgetOptions {

@@ -120,7 +120,7 @@ export function nextStep<R>(
     range += 1;
     offset = 0;
   }
-  const shape = bridge(wanted, gapBlocks, { model, blockBytes });
+  const shape = bridge(wanted, gapBlocks, { model, blockBytes, tier: from.tier });
   const step = { relation: from.relation, tier: from.tier, wanted, wantedBlocks, ...shape };
   return {
     step: { ...step, bytes: (wantedBlocks + shape.bridgedBlocks) * blockBytes },
@@ -129,8 +129,12 @@ export function nextStep<R>(
 }
 
 /** Joins what lies no farther apart than the gap. All goes through the OS cache where that holds a gap, or saves more operations than its second pass takes. */
-function bridge(wanted: FlatSpans, gapBlocks: number, by: { model: DeviceCost; blockBytes: number }) {
-  const { model, blockBytes } = by;
+function bridge(
+  wanted: FlatSpans,
+  gapBlocks: number,
+  by: { model: DeviceCost; blockBytes: number; tier: 'pool' | 'os' },
+) {
+  const { model, blockBytes, tier } = by;
   const runs: number[] = [];
   let bridgedBlocks = 0;
   let wantedBlocks = 0;
@@ -138,7 +142,8 @@ function bridge(wanted: FlatSpans, gapBlocks: number, by: { model: DeviceCost; b
   for (let i = 0; i < wanted.length; i += 2) {
     const [start, end] = [wanted[i]!, wanted[i + 1]!];
     wantedBlocks += end - start;
-    pieces += piecesOf(model, end - start);
+    // Into the OS cache alone a run is read through at once.
+    pieces += tier === 'os' ? 1 : piecesOf(model, end - start);
     const gap = start - (runs.at(-1) ?? Number.NEGATIVE_INFINITY);
     if (gap <= gapBlocks) {
       bridgedBlocks += gap;

@@ -66,8 +66,9 @@ export function orderSegments<R extends TargetRelation>(
   add(catalogs, 'pool');
   add(byName, 'pool');
 
+  // Nothing is read into the OS cache in pieces.
   const osWholeMs = readMs(
-    model,
+    { ...model, pieceBlocks: undefined },
     demands.map((d) => d.os),
     { blockBytes },
   );

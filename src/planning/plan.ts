@@ -12,6 +12,7 @@ import { allotBlocks, allotRelations, type Demand } from './plan-allot.ts';
 import { orderSegments } from './plan-order.ts';
 import { atLeast, clip, heatBand } from './range-cuts.ts';
 import { type Fork, type RelationRef, relationKey, type WorkSetRelation } from './work-set.ts';
+import { plainShare } from './worth-warming.ts';
 
 /** What planning needs to know of a relation at the target; engines know more. */
 export interface TargetRelation extends RelationRef {
@@ -164,8 +165,9 @@ function demandsOf<R extends TargetRelation>(input: PlanInput<R>): Demand<R>[] {
       demands.push({ ...base, verdict, residentBlocks, toPool, toOs, lostBlocks });
       continue;
     }
-    // The source's pool holds nothing of it: neither would a whole copy here be of use.
-    const whole = input.blocksKnown && listed === 0 ? emptyRanges : singleRange(0, local.sizeBlocks, 1);
+    // Of what the source's pool holds nothing of, or little and seldom uses, a whole copy here would be of no use.
+    const needless = listed === 0 || (wanted.share < plainShare && 2 * listed < local.sizeBlocks);
+    const whole = input.blocksKnown && needless ? emptyRanges : singleRange(0, local.sizeBlocks, 1);
     const toPool = subtract(whole, inPool);
     const residentBlocks = blockCount(intersect(whole, inPool));
     demands.push({ ...base, verdict, residentBlocks, toPool, toOs: emptyRanges, lostBlocks: 0 });

@@ -1,6 +1,7 @@
 import type { Broker } from '../broker/broker.ts';
 import { wireVersion } from '../messages/names.ts';
 import type { Route } from '../messages/route.ts';
+import { movedOn } from '../migration/moved-on.ts';
 
 /**
  * Says that a VM has arrived. The route is set here too, so that it holds when the target's agent is
@@ -12,9 +13,9 @@ export async function announceArrival(
   arrival: { readonly vm: string; readonly target: string; readonly migration: string | undefined },
 ): Promise<Route> {
   const { vm, target, migration } = arrival;
-  const toldAt = migration === undefined ? undefined : (await broker.records.get(migration))?.value.arrivedAt;
-  const since = toldAt === undefined ? null : await broker.routes.get(vm);
-  if (toldAt !== undefined && since !== null && Date.parse(since.at) > Date.parse(toldAt)) return since;
+  const record = migration === undefined ? undefined : (await broker.records.get(migration))?.value;
+  const since = record === undefined ? null : await broker.routes.get(vm);
+  if (record !== undefined && movedOn(since, record)) return since;
   const route = await broker.routes.set(vm, {
     replica: target,
     ...(migration === undefined ? {} : { migration }),

@@ -83,7 +83,7 @@ export class MigrationWaiter {
     return nowMs >= this.#deadlineMs ? { kind: 'deadline' } : { kind: 'waiting' };
   }
 
-  /** Never less than was told before. */
+  /** Never less done than was told before. */
   progress(): WaitProgress {
     const record = this.#record;
     const plan = record?.plan;

@@ -272,6 +272,11 @@ describe('arrive, route, status, history, profile', () => {
     ]) {
       expect((await json('arrive', ...by)).result.route).toMatchObject({ replica: 'db1', epoch: 2 });
     }
+    // Where the VM reads now, whatever migrations there were.
+    expect((await json('arrive', '--vm', 'vmAgain', '--to', 'db2')).result.route).toMatchObject({
+      replica: 'db2',
+      epoch: 3,
+    });
     const wrong = await forewarm('arrive', '--vm', 'vmAgain', '--migration', 'm-again', '--to', 'db1');
     expect(wrong.status).not.toBe(0);
     expect(wrong.stderr).toContain('migration m-again leads to db2, not to db1');

@@ -1,6 +1,6 @@
 import type { MysqlConnections } from './connections.ts';
 import { type IndexName, splitStoredName } from './names.ts';
-import { quoteIdentifier, sqlStatement } from './sql.ts';
+import { quoteIdentifier, type SqlStatement, sqlStatement } from './sql.ts';
 import { UncountedPages } from './uncounted-pages.ts';
 
 const cachedIndexesStatement = sqlStatement('cached-indexes');
@@ -94,26 +94,33 @@ export class CachedPagesReader {
   async #readDatabase(asked: Asked): Promise<CachedPages> {
     const { database, tables, signal } = asked;
     const { dialect } = await this.#connections.server();
-    const how = { purpose: 'walk', signal } as const;
     const [statement, tells] = dialect.cachedIndexes
       ? [cachedIndexesStatement, isCounted]
       : [byFileStatement, hasPlainName];
     if (!tables.every(tells)) return await this.#walk(asked);
-    const pattern = likePattern(`${encoded(database)}/`);
-    const rows = await this.#connections.query<Row>(statement, [pattern], how);
-    if (rows.some(({ file }) => Number(file ?? 1) === 0)) return await this.#walk(asked);
-    const counted = sumsOf(
-      database,
-      rows.map(({ tableName, indexName, pages }) => ({
-        ...splitStoredName(fileName(tableName)),
-        keyName: indexName,
-        pages: Number(pages),
-      })),
-    );
+    const counted = await this.#count(asked, statement);
+    if (counted === undefined) return await this.#walk(asked);
     if (!dialect.cachedIndexes) return counted;
-    const uncounted = await this.#uncounted.of(database, counted, () => this.#walk(asked));
+    const looks = {
+      walk: () => this.#walk(asked),
+      count: async () => (await this.#count(asked, statement)) ?? counted,
+    };
+    const uncounted = await this.#uncounted.of(database, looks, signal);
     const keys = new Set([...counted.keys(), ...uncounted.keys()]);
     return new Map([...keys].map((key) => [key, (counted.get(key) ?? 0) + (uncounted.get(key) ?? 0)]));
+  }
+
+  /** Undefined where a file is that of several tables. */
+  async #count({ database, signal }: Asked, statement: SqlStatement): Promise<CachedPages | undefined> {
+    const pattern = likePattern(`${encoded(database)}/`);
+    const rows = await this.#connections.query<Row>(statement, [pattern], { purpose: 'walk', signal });
+    if (rows.some(({ file }) => Number(file ?? 1) === 0)) return undefined;
+    const indexes = rows.map(({ tableName, indexName, pages }) => ({
+      ...splitStoredName(fileName(tableName)),
+      keyName: indexName,
+      pages: Number(pages),
+    }));
+    return sumsOf(database, indexes);
   }
 
   async #walk({ database, signal }: Asked): Promise<CachedPages> {

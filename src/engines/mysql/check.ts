@@ -177,7 +177,7 @@ async function keptFreeFindings(connections: MysqlConnections): Promise<Finding[
   const allowed = await isAllowed(async () => {
     [row] = await connections.query<NonNullable<typeof row>>(keptFreeStatement);
   });
-  if (!allowed || row === undefined) return [];
+  if (!allowed || row === undefined || Number(row.instances) === 0) return [];
   const subject = 'innodb_lru_scan_depth';
   const pages = Number(row.poolPages) / Number(row.instances);
   const depth = Number(row.scanDepth);

@@ -12,6 +12,7 @@ import { sqlStatement } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
 
 const countsStatement = sqlStatement('pool-counts');
+const upTimeStatement = sqlStatement('up-time');
 
 /**
  * Of the old sublist, the part that counts as free for the taking. What residents use of it meanwhile goes back to
@@ -73,6 +74,7 @@ export class PoolStates {
         osCacheBytes: null,
       };
     }
+    const [up] = await this.#connections.query<{ Value: string }>(upTimeStatement, [], { purpose: 'walk' });
     const cached = await this.#cachedPages(asked.relations.flatMap((one) => asked.indexOf(one) ?? []));
     const resident = new Map<string, BlockRanges>();
     for (const relation of asked.relations) {
@@ -90,6 +92,7 @@ export class PoolStates {
       poolBlocks: Number(counts.poolPages),
       freeBlocks: Number(counts.freePages),
       blocksByHeat: [0, old, 0, 0, 0, Math.max(0, Number(counts.usedPages) - old)],
+      upMs: up === undefined ? undefined : Number(up.Value) * 1_000,
       resident,
       heatsUnknown: true,
       // Reads go past the OS cache.

@@ -30,12 +30,10 @@ export function settlements(
     volume: entry.aged,
     group: statementKey(entry.statement),
     seeds: totalsOf(seeds),
+    uncounted: totalsOf(seeds.filter((seed) => !isCounted(seed, usage))),
   }));
-  const uncounted = new Set(
-    explained.flatMap(({ seeds }) => seeds.filter((seed) => !isCounted(seed, usage)).map(keyOf)),
-  );
   const columns = new Map(usage.columns);
-  for (const [key, accesses] of expectedColumns(rows, uncounted)) {
+  for (const [key, accesses] of expectedColumns(rows)) {
     columns.set(key, (columns.get(key) ?? 0) + accesses);
   }
   const allocation = allocate(rows, columns);
@@ -82,15 +80,12 @@ function isCounted({ table, uncounted }: Pick<Touch, 'table' | 'uncounted'>, usa
 
 /** Accesses as the plans expect them, of what the server does not count. */
 function expectedColumns(
-  rows: readonly { volume: number; seeds: ReadonlyMap<string, number> }[],
-  uncounted: ReadonlySet<string>,
+  rows: readonly (Record<'seeds' | 'uncounted', ReadonlyMap<string, number>> & { readonly volume: number })[],
 ): Map<string, number> {
   const columns = new Map<string, number>();
-  for (const { volume, seeds } of rows) {
+  for (const { volume, seeds, uncounted } of rows) {
     const total = [...seeds.values()].reduce((sum, seed) => sum + seed, 0);
-    for (const [key, seed] of seeds) {
-      if (uncounted.has(key)) columns.set(key, (columns.get(key) ?? 0) + (volume * seed) / total);
-    }
+    for (const [key, seed] of uncounted) columns.set(key, (columns.get(key) ?? 0) + (volume * seed) / total);
   }
   return columns;
 }

@@ -9,6 +9,12 @@ const uncountedStatement = sqlStatement('uncounted-pages');
 /** Pages by index, whatever the key. */
 type Pages = ReadonlyMap<string, number>;
 
+/** Both by index: the pool's pages one by one, and the server's counters. */
+interface Looks {
+  readonly walk: () => Promise<Pages>;
+  readonly count: () => Promise<Pages>;
+}
+
 /** A change of this part of the pages in use is looked into, from so many pages on. */
 const noticedPart = 0.01;
 const noticedPages = 64;
@@ -23,37 +29,54 @@ const walkBurstMs = 1_000;
  */
 export class UncountedPages {
   readonly #connections: MysqlConnections;
-  readonly #walkTime = new TimeBudget({ clock: systemClock, share: walkShare, burstMs: walkBurstMs });
-  /** By database: what was left out in all at the last walk, and what of each index. */
-  readonly #walked = new Map<string, { readonly left: number; readonly pages: Pages }>();
+  readonly #databases = new Map<string, Known>();
 
   constructor(connections: MysqlConnections) {
     this.#connections = connections;
   }
 
-  /** What the counters leave out of each index of a database. Where the walk fails, as far as it was known. */
-  async of(database: string, counted: Pages, walk: () => Promise<Pages>): Promise<Pages> {
-    const [row] = await this.#connections.query<{ used: number | string; counted: number | string }>(
-      uncountedStatement,
-      [],
-      { purpose: 'walk' },
-    );
+  /** What the counters leave out of each index of a database. Where the walk takes too long, as far as it was known. */
+  async of(database: string, by: Looks, signal?: AbortSignal): Promise<Pages> {
+    const how = { purpose: 'walk', signal } as const;
+    const [row] = await this.#connections.query<Sums>(uncountedStatement, [], how);
     const used = Number(row?.used ?? 0);
     const left = Math.max(0, used - Number(row?.counted ?? 0));
-    const known = this.#walked.get(database) ?? { left: 0, pages: new Map() };
+    const known = this.#databases.get(database) ?? newKnown();
+    this.#databases.set(database, known);
     const noticed = Math.max(noticedPages, used * noticedPart);
-    if (Math.abs(left - known.left) <= noticed || this.#walkTime.isSpent) return known.pages;
-    const pages = await this.#walkTime.run(walk).then(
-      (seen) => differences(seen, counted),
-      (error: unknown) => {
+    if (Math.abs(left - known.left) <= noticed || known.walkTime.isSpent) return known.pages;
+    known.left = left;
+    known.pages = await known.walkTime.run(async () => {
+      try {
+        return differences(await by.walk(), await by.count());
+      } catch (error) {
         if (error instanceof ForewarmError && error.code === 'statement_timeout') return known.pages;
         throw error;
-      },
-    );
-    this.#walked.set(database, { left, pages });
-    return pages;
+      }
+    });
+    return known.pages;
   }
 }
 
+interface Sums {
+  readonly used: number | string;
+  readonly counted: number | string;
+}
+
+interface Known {
+  /** Pages that were left out in all at the last walk. */
+  left: number;
+  /** Of these, what each index had. */
+  pages: Pages;
+  readonly walkTime: TimeBudget;
+}
+
+const newKnown = (): Known => ({
+  left: 0,
+  pages: new Map(),
+  walkTime: new TimeBudget({ clock: systemClock, share: walkShare, burstMs: walkBurstMs }),
+});
+
+/** `counted` is newer, so that what was read meanwhile is not taken for left out. */
 const differences = (seen: Pages, counted: Pages): Pages =>
   new Map([...seen].map(([key, pages]) => [key, Math.max(0, pages - (counted.get(key) ?? 0))] as const));

@@ -56,6 +56,8 @@ export async function identify(connections: PostgresConnections): Promise<Postgr
   }
   const known = [...privileges.values()];
   const canWarm = known.some((database) => database.readsAll || database.superuser);
+  const prewarms = known.every((database) => database.can('pg_prewarm'));
+  const means = !canWarm ? 'none' : prewarms ? 'pg_prewarm' : 'scan';
   return {
     kind: 'postgres',
     version: row.version,
@@ -65,10 +67,10 @@ export async function identify(connections: PostgresConnections): Promise<Postgr
     systemId: row.system_id,
     poolBlocks: row.pool_blocks,
     blockBytes: row.block_bytes,
-    ...pieceOf(row.combine_blocks ?? 1),
+    ...(means === 'pg_prewarm' ? pieceOf(row.combine_blocks ?? 1) : {}),
     databases: [...privileges.keys()],
     replica: row.in_recovery,
-    means: !canWarm ? 'none' : known.every((database) => database.can('pg_prewarm')) ? 'pg_prewarm' : 'scan',
+    means,
     canWarm,
     degraded,
     privileges,

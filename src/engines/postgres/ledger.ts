@@ -47,7 +47,7 @@ const patienceInDoubt = 12;
 const unseenWeight = 0.5;
 /** A relation below this part of what a statement touches most is noise of the fit. */
 const noisePart = 0.005;
-/** And so is an index with less than this part of a VM's window, */
+/** And so is an index, or another part of a table, with less than this part of a VM's window, */
 const noiseOfWindow = 0.001;
 /** but for one with this part of its table's accesses: of a table that is small, or touched seldom. */
 const noiseOfTable = 0.03;
@@ -222,13 +222,14 @@ export class Ledger {
     }
     const { relations } = this.#totals(mine.vm);
     const least = noisePart * Math.max(...verdict.shares.values());
-    for (const [oid, share] of verdict.shares) {
-      if (share < least) continue;
+    const told = [...verdict.shares].filter(([, share]) => share >= least);
+    const sum = told.reduce((all, [, share]) => all + share, 0);
+    for (const [oid, share] of told) {
       const ref = settlement.ref(oid);
       if (ref === undefined) continue;
       const key = relationKey(ref);
       const before = relations.get(key)?.blocks ?? 0;
-      relations.set(key, { ref, oid: Number(oid), blocks: before + share * blocks });
+      relations.set(key, { ref, oid: Number(oid), blocks: before + (share / sum) * blocks });
     }
   }
 

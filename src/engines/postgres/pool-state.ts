@@ -10,6 +10,7 @@ import { type PoolWalk, poolViewDatabase, type Storage, walkPool } from './pool-
 import { sqlStatement } from './sql.ts';
 
 const ownProcessStatement = sqlStatement('own-process');
+const upTimeStatement = sqlStatement('up-time');
 
 interface Walked {
   readonly filenodes: readonly string[];
@@ -38,6 +39,8 @@ export class PoolStates {
   /** The pool, and what it holds of these relations. */
   async read(identity: PostgresIdentity, relations: readonly LocalRelation[]): Promise<PoolState> {
     const osCacheBytes = await this.#osCacheBytes();
+    const { mainDatabase } = this.#connections;
+    const [up] = await this.#connections.query<{ upMs: number }>(mainDatabase, upTimeStatement);
     const needed = [...new Set(relations.map((relation) => relation.filenode))];
     const serves = (walked: Walked | undefined) =>
       needed.every((filenode) => walked?.filenodes.includes(filenode));
@@ -59,6 +62,7 @@ export class PoolStates {
       poolBlocks,
       freeBlocks: walk.counts?.free ?? 0,
       blocksByHeat: walk.counts?.byUsage ?? [0, 0, 0, 0, 0, 0],
+      upMs: up?.upMs,
       resident: byKey,
       osCacheBytes,
     };

@@ -50,10 +50,9 @@ describe('TargetShare.budget', () => {
   });
 
   it('forgets what was read before the server started anew', () => {
-    const server = { sinceMs: Number.NEGATIVE_INFINITY };
     let now = 0;
     const clock = { now: () => new Date(now), monotonicMs: () => now, sleep: async () => {} };
-    const target = new TargetShare({ maxPoolFraction: 1, slots: 1, clock, server });
+    const target = new TargetShare({ maxPoolFraction: 1, slots: 1, clock });
     const full = { known: true, poolBlocks: 100, freeBlocks: 0, blocksByHeat: [20, 30, 0, 20, 0, 30] };
     const needs = { heldBlocks: 0, missingBlocks: 80 };
     const before = target.join('a', null);
@@ -61,9 +60,8 @@ describe('TargetShare.budget', () => {
     before.spend(50);
     before.leave();
     now = 5_000;
-    expect(target.probe(full, needs).blocks).toBe(0);
-    server.sinceMs = now;
-    expect(target.probe(full, needs).blocks).toBe(50);
+    expect(target.probe({ ...full, upMs: 6_000 }, needs).blocks).toBe(0);
+    expect(target.probe({ ...full, upMs: 4_000 }, needs).blocks).toBe(50);
   });
 
   it('does not take for cold what its own reading has cooled, until residents had time to use it again', () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type BlockRanges, blockCount, emptyRanges, rangesOf } from '../../../src/planning/block-ranges.ts';
 import { type Plan, type PlanInput, type PlanMatch, planPrewarm } from '../../../src/planning/plan.ts';
 import { relationKey, type WorkSetRelation } from '../../../src/planning/work-set.ts';
+import { plainShare } from '../../../src/planning/worth-warming.ts';
 import { planInput, toMap } from './arbitraries.ts';
 
 const blockId = (key: string, block: number) => `${key}#${block}`;
@@ -74,7 +75,8 @@ describe('for every work set, pool, budget and deadline', () => {
           const r = plan.perRelation[i]!;
           expect(r.key).toBe(relationKey(wanted));
           const listed = blockCount(wanted.ranges);
-          const whole = given.blocksKnown && listed === 0 ? 0 : (local?.sizeBlocks ?? 0);
+          const seldom = wanted.share < plainShare && 2 * listed < (local?.sizeBlocks ?? 0);
+          const whole = given.blocksKnown && (listed === 0 || seldom) ? 0 : (local?.sizeBlocks ?? 0);
           const placed = r.blocks + r.osBlocks + r.residentBlocks + r.skippedBlocks;
           expect(placed).toBe(verdict === 'relation' ? whole : listed);
         });
@@ -183,6 +185,21 @@ describe('order', () => {
 });
 
 describe('relations known by name alone', () => {
+  it('are not read whole for a few blocks that are seldom used', () => {
+    const few = { sizeBlocks: 100, ranges: rangesOf([[0, 3, 5]]) };
+    const plan = planPrewarm(
+      input([
+        match(relation('seldom', { ...few, share: 0.0001 }), 'relation'),
+        match(relation('often', { ...few, share: 0.1 }), 'relation'),
+        match(relation('small', { ...few, share: 0.0001, sizeBlocks: 5 }), 'relation'),
+      ]),
+    );
+    expect(plan.segments.map((s) => [s.relation.name, s.blocks])).toEqual([
+      ['often', 100],
+      ['small', 5],
+    ]);
+  });
+
   it('come by share, indexes before tables, the last in part by its newest blocks', () => {
     const matches = [
       match(relation('small', { share: 0.1, sizeBlocks: 100 }), 'relation'),

@@ -127,6 +127,37 @@ describe('shares', () => {
     for (const index of ['by_k', undefined]) expect(sharesOf(touch(index), usage)).toEqual([['t', 1]]);
   });
 
+  it('take the planner at its word for ranges of a partitioned table, and add them to what is counted', async () => {
+    const parted = table('p', true);
+    const usage = await usageOf([
+      ['p', 'PRIMARY', 1_000],
+      ['t', 'PRIMARY', 1_000],
+    ]);
+    const ranged: Explanation = {
+      kind: 'touches',
+      touches: [{ table: parted, index: 'by_k', also: [], rows: 10, uncounted: true }],
+    };
+    expect(sharesOf(ranged, usage)).toEqual([['p.by_k', 1]]);
+    const joined: Explanation = {
+      kind: 'touches',
+      touches: [
+        { table: parted, index: 'PRIMARY', also: [], rows: 10 },
+        { table: table('t'), index: 'PRIMARY', also: [], rows: 10 },
+      ],
+    };
+    const byRange: Explanation = {
+      kind: 'touches',
+      touches: [{ table: parted, index: 'PRIMARY', also: [], rows: 10, uncounted: true }],
+    };
+    const other = { ...entry, statement: { database: 'db', queryId: 'bb' }, aged: 1, pending: 1 };
+    const [shared] = settlements(
+      [{ ...entry, aged: 2_000 }, other],
+      (one) => (one === other ? byRange : joined),
+      usage,
+    );
+    for (const { share } of shared!.shares) expect(share).toBeCloseTo(0.5, 2);
+  });
+
   it('give nothing to a table that was not touched, but to one that is not counted', async () => {
     const usage = await usageOf([['other', 'PRIMARY', 50]]);
     expect(sharesOf(touch('by_k'), usage)).toEqual([]);

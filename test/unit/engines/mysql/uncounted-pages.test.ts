@@ -17,6 +17,7 @@ describe('pages that the counters leave out', () => {
       ['a', 100],
       ['b', 50],
     ]);
+    const count = async () => counted;
     let walks = 0;
     const walk = async () => {
       walks += 1;
@@ -25,27 +26,28 @@ describe('pages that the counters leave out', () => {
         ['b', 48],
       ]);
     };
-    expect(await uncounted.of('db', counted, walk)).toEqual(new Map());
+    expect(await uncounted.of('db', { walk, count })).toEqual(new Map());
     expect(walks).toBe(0);
     sums.counted = 8_900;
     for (let nth = 0; nth < 3; nth++) {
-      expect(Object.fromEntries(await uncounted.of('db', counted, walk))).toEqual({ a: 1_000, b: 0 });
+      expect(Object.fromEntries(await uncounted.of('db', { walk, count }))).toEqual({ a: 1_000, b: 0 });
     }
     expect(walks).toBe(1);
     sums.counted = 9_900;
-    await uncounted.of('db', counted, async () => counted);
-    expect(Object.fromEntries(await uncounted.of('db', counted, walk))).toEqual({ a: 0, b: 0 });
+    await uncounted.of('db', { walk: count, count });
+    expect(Object.fromEntries(await uncounted.of('db', { walk, count }))).toEqual({ a: 0, b: 0 });
     expect(walks).toBe(1);
   });
 
   it('stay as they were known where the walk takes too long', async () => {
     const uncounted = server({ used: 10_000, counted: 5_000 });
+    const count = async () => new Map<string, number>();
     const walk = async () => {
       throw new ForewarmError('statement_timeout', 'the walk took too long');
     };
-    expect(await uncounted.of('db', new Map(), walk)).toEqual(new Map());
-    expect(await uncounted.of('db', new Map(), () => Promise.reject(new Error('not walked again')))).toEqual(
-      new Map(),
-    );
+    expect(await uncounted.of('db', { walk, count })).toEqual(new Map());
+    expect(
+      await uncounted.of('db', { walk: () => Promise.reject(new Error('not walked again')), count }),
+    ).toEqual(new Map());
   });
 });
