@@ -334,12 +334,16 @@ describe.each(mysqlKinds)('the engine on %s', (kind) => {
     await cluster.primary.query(`ANALYZE TABLE ${name}`);
     await cluster.waitForReplicas();
     for (const server of ['db1', 'db2']) await readAll(server, [name]);
-    const { relations } = await source.workSet('app1', [profiled([name])]);
+    // A busy machine may have to save up for a walk.
+    const soon = { timeout: 30_000, interval: 500 };
+    const read = async () => (await source.workSet('app1', [profiled([name])])).relations;
     expect(await held('db1')).toBeGreaterThan(100);
-    expect(blockCount(relations[0]!.ranges)).toBeGreaterThan(0.9 * (await held('db1')));
-    const matches = await target.match({ ...workSet, relations });
-    const { resident } = await target.poolState(matches.map(localOf));
-    expect(blockCount([...resident.values()][0]!)).toBeGreaterThan(0.9 * (await held('db2')));
+    await expect
+      .poll(async () => blockCount((await read())[0]!.ranges), soon)
+      .toBeGreaterThan(0.9 * (await held('db1')));
+    const matches = await target.match({ ...workSet, relations: await read() });
+    const found = async () => [...(await target.poolState(matches.map(localOf))).resident.values()][0]!;
+    await expect.poll(async () => blockCount(await found()), soon).toBeGreaterThan(0.9 * (await held('db2')));
   });
 
   it('gives 0 blocks and no error for a table that went away', async () => {

@@ -20,7 +20,7 @@ const noticedPart = 0.01;
 const noticedPages = 64;
 /** Undo and other pages of no index come and go: walks take at most this part of the time. */
 const walkShare = 0.05;
-const walkBurstMs = 1_000;
+const walkBurstMs = 2_000;
 
 /**
  * MySQL's counters of cached pages know nothing of pages that an index build made, until these are thrown out and
