@@ -235,7 +235,9 @@ function strategyOf<R extends TargetRelation>(demands: readonly Demand<R>[], inp
   for (const { wanted, verdict, local, how = 'by their blocks' } of input.matches) {
     if (verdict !== 'blocks' || local === undefined) continue;
     const way = ways.get(how) ?? { n: 0, share: 0 };
-    ways.set(how, { n: way.n + 1, share: way.share + wanted.share });
+    // All forks of a relation have its share.
+    const share = wanted.fork === 'main' ? wanted.share : 0;
+    ways.set(how, { n: way.n + 1, share: way.share + share });
   }
   for (const [how, { n, share }] of ways) {
     // Where there is but one way, its share is all.
