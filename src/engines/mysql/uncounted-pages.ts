@@ -45,7 +45,6 @@ export class UncountedPages {
     this.#databases.set(database, known);
     const noticed = Math.max(noticedPages, used * noticedPart);
     if (Math.abs(left - known.left) <= noticed || known.walkTime.isSpent) return known.pages;
-    known.left = left;
     known.pages = await known.walkTime.run(async () => {
       try {
         return differences(await by.walk(), await by.count());
@@ -54,6 +53,8 @@ export class UncountedPages {
         throw error;
       }
     });
+    // Not where the walk failed in another way: it is tried again.
+    known.left = left;
     return known.pages;
   }
 }
