@@ -33,7 +33,7 @@ export class Device {
   }
 
   get model(): CostModel {
-    return { ...this.#learning.model, pieceBlocks: this.#watch.identity?.pieceBlocks };
+    return this.#inPieces(this.#learning.model);
   }
 
   /** The bounds of the next step: less than what is allowed while little is known of the device. */
@@ -43,7 +43,11 @@ export class Device {
 
   /** The cost by which the next step is to be cut. */
   get cuttingCost(): DeviceCost {
-    return { ...cuttingCost(this.#learning), pieceBlocks: this.#watch.identity?.pieceBlocks };
+    return this.#inPieces(cuttingCost(this.#learning));
+  }
+
+  #inPieces<T extends DeviceCost>(cost: T): T {
+    return { ...cost, pieceBlocks: this.#watch.identity?.pieceBlocks };
   }
 
   learn(step: ReadStep<unknown>, ms: number): void {

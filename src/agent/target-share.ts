@@ -61,11 +61,7 @@ export class TargetShare {
   #diskMs = 0;
   #diskAtMs = 0;
 
-  constructor(options: {
-    readonly maxPoolFraction: number;
-    readonly slots: number;
-    readonly clock?: Clock;
-  }) {
+  constructor(options: { readonly maxPoolFraction: number; readonly slots: number; readonly clock?: Clock }) {
     this.#maxPoolFraction = options.maxPoolFraction;
     this.#slots = options.slots;
     this.#clock = options.clock ?? systemClock;

@@ -172,9 +172,9 @@ const halfExtent = 32;
 
 /**
  * Of a small index all that is set aside is in use, and its count of leaves may be a guess; of a large one up to half
- * is not. One leaf cannot fill more than a page: it was counted before the index grew.
+ * is not. One leaf cannot fill more than a page: it was counted before the index grew. Both in pages, as the stored statistics have them.
  */
-function pagesIn({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number {
+export function pagesIn({ aside, leaves }: { readonly aside: number; readonly leaves: number }): number {
   if (aside <= singlePages) return Math.max(1, aside - 1);
   return leaves <= 1 ? aside - halfExtent : Math.round(Math.max(leaves, aside / 4));
 }

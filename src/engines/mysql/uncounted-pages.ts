@@ -1,4 +1,4 @@
-import { systemClock } from '../../lib/clock.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import { TimeBudget } from '../../lib/time-budget.ts';
 import type { MysqlConnections } from './connections.ts';
@@ -29,10 +29,12 @@ const walkBurstMs = 2_000;
  */
 export class UncountedPages {
   readonly #connections: MysqlConnections;
+  readonly #clock: Clock;
   readonly #databases = new Map<string, Known>();
 
-  constructor(connections: MysqlConnections) {
+  constructor(connections: MysqlConnections, clock: Clock = systemClock) {
     this.#connections = connections;
+    this.#clock = clock;
   }
 
   /** What the counters leave out of each index of a database. Where the walk takes too long, as far as it was known. */
@@ -41,10 +43,12 @@ export class UncountedPages {
     const [row] = await this.#connections.query<Sums>(uncountedStatement, [], how);
     const used = Number(row?.used ?? 0);
     const left = Math.max(0, used - Number(row?.counted ?? 0));
-    const known = this.#databases.get(database) ?? newKnown();
+    const known = this.#databases.get(database) ?? newKnown(this.#clock);
     this.#databases.set(database, known);
     const noticed = Math.max(noticedPages, used * noticedPart);
-    if (Math.abs(left - known.left) <= noticed || known.walkTime.isSpent) return known.pages;
+    if (Math.abs(left - known.left) <= noticed) return known.pages;
+    // Fewer than was known: some of these were thrown out, and to count them still would call ready too early.
+    if (known.walkTime.isSpent) return left < known.left ? new Map() : known.pages;
     known.pages = await known.walkTime.run(async () => {
       try {
         return differences(await by.walk(), await by.count());
@@ -72,10 +76,10 @@ interface Known {
   readonly walkTime: TimeBudget;
 }
 
-const newKnown = (): Known => ({
+const newKnown = (clock: Clock): Known => ({
   left: 0,
   pages: new Map(),
-  walkTime: new TimeBudget({ clock: systemClock, share: walkShare, burstMs: walkBurstMs }),
+  walkTime: new TimeBudget({ clock, share: walkShare, burstMs: walkBurstMs }),
 });
 
 /** `counted` is newer, so that what was read meanwhile is not taken for left out. */

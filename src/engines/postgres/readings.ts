@@ -40,8 +40,8 @@ export function pieceOf(combineBlocks: number): Pick<ServerIdentity, 'pieceBlock
  *
  * Reads that go up make the kernel read ahead, past the end of every span: of a work set in 5,600 spans it
  * read 1,014 MB where 530 MB, bridged gaps included, were asked for (read-ahead setting 8 MiB). Large reads
- * of their own files by the server end where they should: 536 MB. So where operations are dear, and where pg_prewarm asks for one block a call, all goes through the OS cache that
- * way. Else pieces that one system call reads go straight into the pool: asked for from the end to the
+ * of their own files by the server end where they should: 536 MB. So where operations are dear, and where
+ * pg_prewarm asks for one block a call, all goes through the OS cache that way. Else pieces that one system call reads go straight into the pool: asked for from the end to the
  * beginning, they are never taken for a sequence either.
  */
 export function readingsOf(step: WarmStep, options: ReadingOptions): Readings {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { MysqlConnections } from '../../../../src/engines/mysql/connections.ts';
 import { UncountedPages } from '../../../../src/engines/mysql/uncounted-pages.ts';
+import { systemClock } from '../../../../src/lib/clock.ts';
 import { ForewarmError } from '../../../../src/lib/errors.ts';
 
 /** A stand-in for a server of which only the sums matter. */
-function server(sums: { used: number; counted: number }) {
+function server(sums: { used: number; counted: number }, clock = systemClock) {
   const connections = { query: async () => [sums] } as unknown as MysqlConnections;
-  return new UncountedPages(connections);
+  return new UncountedPages(connections, clock);
 }
 
 describe('pages that the counters leave out', () => {
@@ -37,6 +38,23 @@ describe('pages that the counters leave out', () => {
     await uncounted.of('db', { walk: count, count });
     expect(Object.fromEntries(await uncounted.of('db', { walk, count }))).toEqual({ a: 0, b: 0 });
     expect(walks).toBe(1);
+  });
+
+  it('are not taken for there still when fewer are left out, and there is no time for a walk', async () => {
+    const sums = { used: 10_000, counted: 5_000 };
+    let now = 0;
+    const clock = { now: () => new Date(now), monotonicMs: () => now, sleep: async () => {} };
+    const uncounted = server(sums, clock);
+    const count = async () => new Map([['a', 0]]);
+    const walk = async () => {
+      now += 10_000;
+      return new Map([['a', 5_000]]);
+    };
+    expect(Object.fromEntries(await uncounted.of('db', { walk, count }))).toEqual({ a: 5_000 });
+    sums.counted = 9_990;
+    expect(await uncounted.of('db', { walk, count })).toEqual(new Map());
+    sums.counted = 4_000;
+    expect(Object.fromEntries(await uncounted.of('db', { walk, count }))).toEqual({ a: 5_000 });
   });
 
   it('stay as they were known where the walk takes too long', async () => {
