@@ -2,6 +2,7 @@ import { databaseKinds } from '../lab/experiment/databases.ts';
 import { type Chart, chartElement } from '../lab/report/charts.ts';
 import { escapeMarkup } from '../lab/report/format.ts';
 import { renderPage, settingsTable } from '../lab/report/page.ts';
+import { renderPanels } from '../lab/report/panels.ts';
 import {
   type PaperBench,
   type PaperCase,
@@ -78,6 +79,23 @@ ${settingsTable({
   seed: settings.seed,
 })}`;
   return renderPage({ title: 'Benchmark: the experiment of the paper, on a database', body, charts });
+}
+
+/** Each case with its patterns side by side, by `sequence-6` and the like. */
+export function paperPictures(bench: PaperBench): Readonly<Record<string, string>> {
+  const { settings } = bench;
+  return Object.fromEntries(
+    settings.cases.map((one) => {
+      const panels = settings.patterns.flatMap((pattern) => {
+        const chart = panelOf(bench, one, pattern, pattern);
+        return chart === undefined ? [] : [{ title: `(${pattern}) ${patterns[pattern]}`, chart }];
+      });
+      const title = titleOf(one);
+      const label = `${title}, before and after a migration to another replica: ${panels.map((panel) => panel.title).join('; ')}`;
+      const picture = { title, label, panels, note: describe(bench) };
+      return [`${one.load}-${one.vmCount}`, renderPanels(picture)] as const;
+    }),
+  );
 }
 
 function titleOf({ load, vmCount }: PaperCase): string {

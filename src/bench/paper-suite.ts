@@ -1,6 +1,6 @@
 import { type PaperBench, paperSettings, paperStages, runPaper } from './paper.ts';
 import { paperFigures } from './paper-figures.ts';
-import { paperReport, paperText } from './paper-report.ts';
+import { paperPictures, paperReport, paperText } from './paper-report.ts';
 import type { Suite, SuiteOutcome } from './suite.ts';
 
 export const paperSuite: Suite = {
@@ -30,5 +30,6 @@ function outcomeOf(bench: PaperBench): SuiteOutcome {
     ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },
     text: (renderTable) => paperText(bench, renderTable),
     report: () => paperReport(bench),
+    pictures: () => paperPictures(bench),
   };
 }

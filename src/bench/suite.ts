@@ -67,6 +67,8 @@ export interface SuiteOutcome {
   text(renderTable: RenderTable): string;
   /** The result as one HTML file that needs nothing else. */
   report(): string;
+  /** SVG by name (a-z, 0-9 and -), for a page of one's own. */
+  pictures?(): Readonly<Record<string, string>>;
 }
 
 /** One measured quantity with a value for each repetition, in their order, or every sample of it. */

@@ -1,6 +1,12 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { SuiteOutcome } from '../bench/suite.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
+
+const pictureFile = (name: string): string => `picture-${name}.svg`;
+const isPicture = (file: string): boolean => /^picture-[a-z0-9-]+\.svg$/.test(file);
+
+type Drawn = Pick<SuiteOutcome, 'report' | 'pictures'>;
 
 /** Where a benchmark leaves what it found. */
 export class OutFolder {
@@ -28,13 +34,15 @@ export class OutFolder {
   };
 
   /**
-   * The report of an earlier run goes with that run's results, also where there is none in its place: then why
-   * it could not be made comes back.
+   * The report and the pictures of an earlier run go with that run's results, also where there are none in their
+   * place: then why they could not be made comes back.
    */
-  write(results: object, report: () => string): { readonly withoutReport?: string } {
+  write(results: object, { report, pictures }: Drawn): { readonly withoutReport?: string } {
     this.#replace('results.json', `${JSON.stringify(results)}\n`);
+    for (const name of readdirSync(this.path)) if (isPicture(name)) rmSync(join(this.path, name));
     try {
       this.#replace('report.html', report());
+      for (const [name, svg] of Object.entries(pictures?.() ?? {})) this.#replace(pictureFile(name), svg);
       return {};
     } catch (error) {
       rmSync(join(this.path, 'report.html'), { force: true });

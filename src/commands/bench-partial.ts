@@ -44,9 +44,9 @@ export class PartialResults {
     try {
       const outcome = this.#outcome();
       const notice = `This run is incomplete: ${reason}${during}. What follows was measured before.`;
-      const { withoutReport } = out.write(resultsOf(suite, options, { outcome, incomplete }), () =>
-        withNotice(outcome.report(), notice),
-      );
+      const { withoutReport } = out.write(resultsOf(suite, options, { outcome, incomplete }), {
+        report: () => withNotice(outcome.report(), notice),
+      });
       const report = withoutReport === undefined ? '' : ` (no report can be made of it: ${withoutReport})`;
       return `The benchmark ended early${during}.\nWhat it had measured, marked as incomplete: ${out.path}${report}\n`;
     } catch (error) {

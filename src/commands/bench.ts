@@ -81,7 +81,7 @@ async function runSuite(context: CommandContext, suite: Suite, flags: SuiteFlags
       return suite.run(options, { owned, onStage: onStageToo, onLogs: out.writeLogs, onPartial });
     });
     const results = resultsOf(suite, options, { outcome });
-    const { withoutReport } = out.write(results, outcome.report);
+    const { withoutReport } = out.write(results, outcome);
     if (withoutReport !== undefined)
       context.err(`forewarm: the report could not be made: ${withoutReport}\n`);
     print(context, flags, results, () => `\n${outcome.text(renderTable)}\nResults: ${out.path}\n`);

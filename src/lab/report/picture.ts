@@ -1,7 +1,8 @@
 import type { ArmName } from '../experiment/result.ts';
 import type { Experiment } from '../experiment/run-experiment.ts';
 import { armLooks, timelineOf } from './arms.ts';
-import { escapeMarkup, formatCount } from './format.ts';
+import { formatCount } from './format.ts';
+import { niceStep, svgPicture, svgText as text } from './svg.ts';
 
 const size = { width: 900, height: 400 };
 const frame = { left: 70, right: 880, top: 76, bottom: 340 };
@@ -43,9 +44,9 @@ export function renderPicture(experiment: Experiment): string {
       text({ x: left + 34, y: 65, color: '#6b7280' }, `first second: ${formatCount(first)}/s`)
     );
   });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="system-ui, sans-serif" font-size="13" role="img" aria-label="Reads per second of the moving VM around its switch to another replica: without Forewarm, with it, and on a replica that was always warm">`,
-    `<rect width="${size.width}" height="${size.height}" rx="8" fill="#ffffff"/>`,
+  const label =
+    'Reads per second of the moving VM around its switch to another replica: without Forewarm, with it, and on a replica that was always warm';
+  return svgPicture({ ...size, label }, [
     text(
       { x: frame.left, y: 28, weight: 700, size: 17 },
       'Reads per second of app1 around its switch to another replica',
@@ -57,8 +58,7 @@ export function renderPicture(experiment: Experiment): string {
     text({ x: x(0) - 6, y: frame.bottom - 8, anchor: 'end', color: '#374151' }, 'switch'),
     ...lines,
     text({ x: frame.left, y: size.height - 14, color: '#6b7280' }, describeSetting(experiment)),
-    '</svg>\n',
-  ].join('\n');
+  ]);
 }
 
 /** One line on where the figures come from. */
@@ -77,23 +77,3 @@ const deviceNames = {
   even: '100 MB/s',
   none: 'nothing',
 } as const;
-
-interface TextAt {
-  readonly x: number;
-  readonly y: number;
-  readonly anchor?: 'start' | 'middle' | 'end';
-  readonly color?: string;
-  readonly weight?: number;
-  readonly size?: number;
-}
-
-function text(at: TextAt, content: string): string {
-  const { anchor = 'start', color = '#1f2937', weight = 400, size: fontSize = 13 } = at;
-  return `<text x="${at.x.toFixed(1)}" y="${at.y.toFixed(1)}" text-anchor="${anchor}" fill="${color}" font-weight="${weight}" font-size="${fontSize}">${escapeMarkup(content)}</text>`;
-}
-
-/** 1, 2 or 5 times a power of ten, at least `least`. */
-function niceStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10) * power;
-}
