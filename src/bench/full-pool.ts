@@ -1,6 +1,6 @@
 import { callOff, warmAhead } from '../lab/experiment/arms.ts';
 import type { DatabaseServer } from '../lab/experiment/database.ts';
-import { innodbHeat } from '../lab/experiment/innodb-pool-map.ts';
+import { databaseKinds } from '../lab/experiment/databases.ts';
 import { goHome } from '../lab/experiment/move.ts';
 import type { PoolMap, RelationMap } from '../lab/experiment/pool-map.ts';
 import { neighbourTps, type Site, tableOf, vms } from '../lab/experiment/site.ts';
@@ -67,7 +67,7 @@ async function untilYoung(server: DatabaseServer, table: string): Promise<void> 
 
 /** Pages of the table in the young part of the pool. */
 function youngIn(map: PoolMap, table: string): readonly number[] {
-  const young = innodbHeat.names.indexOf('young') + 1;
+  const young = databaseKinds.mysql.hotHeat;
   return [...pagesOf(map, table)].flatMap(([page, heat]) => (heat === young ? [page] : []));
 }
 

@@ -63,8 +63,8 @@ ${sections.join('\n')}
 <h2>Device and settings</h2>
 ${settingsTable({
   setting: describe(bench),
-  servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
-  data: `${settings.dataMb} MB for one VM, as much for six together, each VM a table of its own, primary keys besides`,
+  servers: `a primary and two physical replicas, ${databaseKinds[settings.engine].describePool(settings.poolMb)} each`,
+  data: `${settings.dataMb} MB for one VM, as much for six together, each VM a table of its own, primary keys ${databaseKinds[settings.engine].keyIncluded ? 'included' : 'besides'}`,
   ...(settings.live
     ? {
         sequence:
@@ -181,5 +181,5 @@ function describe(bench: PaperBench): string {
     ? `each replica's disk limited as ${settings.device}`
     : `disks not limited: ${device.reason}`;
   const guests = settings.live ? ` ${guestsText(bench)}` : '';
-  return `PostgreSQL ${version}, ${settings.dataMb} MB of data, ${disk}; medians of ${settings.repetitions}.${guests}`;
+  return `${databaseKinds[settings.engine].title} ${version}, ${settings.dataMb} MB of data, ${disk}; medians of ${settings.repetitions}.${guests}`;
 }

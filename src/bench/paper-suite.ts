@@ -9,7 +9,7 @@ export const paperSuite: Suite = {
     'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
   needs: 'root for limited disks, 5 GB of disk',
   takes: '34 min (--quick 6 min), estimated',
-  engines: ['postgres'],
+  engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   live: 'migrate guests from one QEMU process to another while they read (root; fetches QEMU and a kernel)',
   repetitions: 3,
@@ -27,7 +27,7 @@ export const paperSuite: Suite = {
 function outcomeOf(bench: PaperBench): SuiteOutcome {
   const { settings, version, ...seen } = bench;
   return {
-    ...{ settings, seen, versions: { postgres: version }, figures: paperFigures(bench) },
+    ...{ settings, seen, versions: { [settings.engine]: version }, figures: paperFigures(bench) },
     text: (renderTable) => paperText(bench, renderTable),
     report: () => paperReport(bench),
     pictures: () => paperPictures(bench),

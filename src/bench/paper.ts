@@ -1,7 +1,7 @@
 import type { AppVm } from '../lab/app-vm.ts';
 import { type LimitedDisk, limitDisk } from '../lab/disk.ts';
 import { settled } from '../lab/experiment/arms.ts';
-import { postgresOf } from '../lab/experiment/postgres-database.ts';
+import { placeOf } from '../lab/experiment/databases.ts';
 import { RouteFollower } from '../lab/experiment/route-follower.ts';
 import {
   pidsOf,
@@ -18,6 +18,7 @@ import type { Accelerator } from '../lab/live/guest.ts';
 import type { GuestFleet } from '../lab/live/guest-fleet.ts';
 import { requireLiveGuests } from '../lab/live/requirements.ts';
 import { systemClock } from '../lib/clock.ts';
+import { ForewarmError } from '../lib/errors.ts';
 import { type DiskSample, DiskWatch } from './disk-watch.ts';
 import { type Fleet, startProcesses } from './paper-fleet.ts';
 import { guestsBeside, startGuests } from './paper-live.ts';
@@ -103,7 +104,7 @@ const guestReadBlocks = 32;
 const writesPerSecond = 20;
 
 export function paperSettings(options: SuiteOptions): PaperSettings {
-  const { device, seed, quick, repetitions, live = false } = options;
+  const { engine, device, seed, quick, repetitions, live = false } = options;
   const dataMb = quick ? 90 : 300;
   const cases: readonly PaperCase[] = live
     ? [{ load: 'sequence', vmCount: 1 }]
@@ -114,7 +115,7 @@ export function paperSettings(options: SuiteOptions): PaperSettings {
         { load: 'application', vmCount: 6 },
       ];
   return {
-    ...{ engine: 'postgres', device, seed, clientCount: 1, repetitions, cases, dataMb, live },
+    ...{ engine, device, seed, clientCount: 1, repetitions, cases, dataMb, live },
     patterns: live ? ['c', 'd'] : (Object.keys(patterns) as Pattern[]),
     // The three VMs of every site have no part in it.
     ...{ tableMb: 4, neighbourTableMb: 4, pace: { before: 1 }, agentLogLevel: 'debug' },
@@ -161,7 +162,13 @@ export async function runPaper(
 ): Promise<PaperBench> {
   const { owned, onStage } = lab;
   // Before minutes go by.
-  if (settings.live) await requireLiveGuests();
+  if (settings.live) {
+    if (settings.engine !== 'postgres')
+      throw new ForewarmError('config_invalid', `guests reach PostgreSQL alone, not ${settings.engine}`, {
+        hint: 'Leave out --live or --engine.',
+      });
+    await requireLiveGuests();
+  }
   const site = await Site.start({ ...settings, owned, onStage });
   let guests: GuestFleet | undefined;
   try {
@@ -206,9 +213,9 @@ async function runOnce(
   const stop = new AbortController();
   const writer =
     load === 'application'
-      ? await RowWriter.start(primaryOf(site), names.map(tableOf), writesPerSecond)
+      ? await RowWriter.start(site.database.server('primary'), names.map(tableOf), writesPerSecond)
       : undefined;
-  const loads = names.map((vm) => loadOf(planned, vm, settings.live));
+  const loads = names.map((vm) => loadOf(planned, vm, settings));
   const fleet = await (guests === undefined ? startProcesses(site, loads) : startGuests(site, guests, loads));
   const disks = new DiskWatch({ source: sourceDisk, target: site.disk });
   try {
@@ -245,10 +252,6 @@ async function runOnce(
   }
 }
 
-function primaryOf(site: Site) {
-  return postgresOf(site.database.server('primary'));
-}
-
 /** Cold: server started anew, its files out of the page cache. Warm: every block of the VMs' tables in the pool. */
 async function prepareCaches(
   site: Site,
@@ -267,14 +270,14 @@ async function prepareCaches(
   await site.agents.source.answering(site.broker);
 }
 
-function loadOf({ load, vmCount }: PaperCase, vm: string, live: boolean): VmLoad {
+function loadOf({ load, vmCount }: PaperCase, vm: string, { live, engine }: PaperSettings): VmLoad {
   if (live) return { vm, clientCount: 1, sequential: true, readRowCount: guestReadBlocks * blockRows };
   return load === 'sequence'
     ? {
         ...{ vm, clientCount: 1, maxTps: mostTps, sequential: true },
         readRowCount: vmCount === 1 ? 2 * blockRows : blockRows,
       }
-    : { vm, clientCount: 4, maxTps: wantedTps[vmCount], readRowCount: applicationRows };
+    : { vm, clientCount: 4, maxTps: wantedTps[vmCount], readRowCount: applicationRows, ...placeOf(engine) };
 }
 
 /** Bytes of the rows of one read. */

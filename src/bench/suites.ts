@@ -5,7 +5,7 @@ import { paperSuite } from './paper-suite.ts';
 import { planningSuite } from './planning-suite.ts';
 import { postgresSuite } from './postgres-suite.ts';
 import { residentsSuite } from './residents/suite.ts';
-import { rivalsSuite } from './rivals-suite.ts';
+import { rivalsSuite } from './rivals/suite.ts';
 import { sizeSuite } from './size/suite.ts';
 import type { Suite } from './suite.ts';
 

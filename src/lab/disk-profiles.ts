@@ -20,6 +20,14 @@ export function limitOf(profile: DiskProfile): DiskLimit | undefined {
   return diskProfiles[profile];
 }
 
+/** The most bytes a second by reads of at most `maxReadBytes` each. */
+export function bandwidthOf(
+  { bytesPerSecond, operationsPerSecond = Number.POSITIVE_INFINITY }: DiskLimit,
+  maxReadBytes = Number.POSITIVE_INFINITY,
+): number {
+  return Math.min(bytesPerSecond, operationsPerSecond * maxReadBytes);
+}
+
 /** Reads from a device since its control group was made. */
 export interface DiskCounters {
   readonly bytes: number;

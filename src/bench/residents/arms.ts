@@ -1,7 +1,9 @@
+import type { EngineKind } from '../../engines/engine.ts';
 import { warmAhead } from '../../lab/experiment/arms.ts';
 import type { Warming } from '../../lab/experiment/move.ts';
 import { type Site, tableOf, vms } from '../../lab/experiment/site.ts';
-import { type Way, ways } from '../rival-ways.ts';
+import type { Way } from '../rivals/way.ts';
+import { waysOf } from '../rivals/ways.ts';
 
 /** What is called when a warming begins, and when it has ended: in between the residents are looked at. */
 export interface Watch {
@@ -29,34 +31,42 @@ export const control: Arm = {
 
 const perMb = (ms: number) => (by: { readonly tableMb: number }) => ms * by.tableMb;
 
-/** In the order of a repetition. */
-export const arms: readonly Arm[] = [
-  {
-    name: 'cold',
-    title: 'cold',
-    explained: 'nothing is warmed; the VM comes all the same',
-    color: '#3b6fd4',
-    expectedMs: () => 0,
-  },
-  {
-    name: 'forewarm',
-    title: 'Forewarm',
-    explained: 'as installed: within the free and cold buffers of the pool, throttled by what residents feel',
-    color: '#e2571e',
-    warm: (site, watch) => warmAhead(site, { vm: vms.mover, tables: [tableOf(vms.mover)], ...watch }),
-    expectedMs: perMb(8),
-  },
-  { ...rival('whole-table'), expectedMs: perMb(12) },
-  { ...rival('select'), expectedMs: perMb(12) },
-  { ...rival('mirror-10'), expectedMs: ({ mirrorMs }) => mirrorMs },
-];
+const cold: Arm = {
+  name: 'cold',
+  title: 'cold',
+  explained: 'nothing is warmed; the VM comes all the same',
+  color: '#3b6fd4',
+  expectedMs: () => 0,
+};
 
-function rival(name: string): Omit<Arm, 'expectedMs'> {
-  const way = ways.find((one) => one.name === name);
+const forewarm: Arm = {
+  name: 'forewarm',
+  title: 'Forewarm',
+  explained: 'as installed: within the free and cold buffers of the pool, throttled by what residents feel',
+  color: '#e2571e',
+  warm: (site, watch) => warmAhead(site, { vm: vms.mover, tables: [tableOf(vms.mover)], ...watch }),
+  expectedMs: perMb(8),
+};
+
+/** Of the known ways, those that are told from each other by what they do to residents. */
+const rivals: Readonly<Record<EngineKind, readonly string[]>> = {
+  postgres: ['whole-table', 'select', 'mirror-10'],
+  mariadb: ['whole-table', 'dump-whole', 'mirror-10'],
+  mysql: ['whole-table', 'dump-whole', 'mirror-10'],
+};
+
+/** In the order of a repetition, the control not among them. */
+export function armsOf(engine: EngineKind): readonly Arm[] {
+  return [cold, forewarm, ...rivals[engine].map((name) => rival(engine, name))];
+}
+
+function rival(engine: EngineKind, name: string): Arm {
+  const way = waysOf(engine).find((one) => one.name === name);
   if (way === undefined) throw new Error(`there is no way ${name}`);
   const { title, explained, color } = way;
   return {
     ...{ name, title, explained, color },
+    expectedMs: name.startsWith('mirror') ? ({ mirrorMs }) => mirrorMs : perMb(12),
     async warm(site, watch, { mirrorMs }) {
       const before = await site.targetReads();
       const startMs = Date.now();

@@ -2,10 +2,10 @@ import type { LoadSample } from '../../lab/app-messages.ts';
 import { median } from '../../lab/experiment/run-experiment.ts';
 import { type Goal, goal, measured } from '../goals.ts';
 import type { Figure } from '../suite.ts';
-import { type Arm, arms, control } from './arms.ts';
+import { type Arm, armsOf, control } from './arms.ts';
 import type { ArmRun, ResidentRun, ResidentsBench } from './result.ts';
 
-type Runs = Pick<ResidentsBench, 'runs'>;
+type Runs = Pick<ResidentsBench, 'runs' | 'settings'>;
 
 /** One arm over its repetitions. */
 export interface ArmSummary {
@@ -19,8 +19,8 @@ export interface ArmSummary {
 }
 
 /** The control first, then in the order of a repetition. */
-export function summarize({ runs }: Runs): readonly ArmSummary[] {
-  return [control, ...arms].flatMap((arm) => {
+export function summarize({ runs, settings }: Runs): readonly ArmSummary[] {
+  return [control, ...armsOf(settings.engine)].flatMap((arm) => {
     const own = runs.filter((run) => run.arm === arm.name);
     const comparable = own.filter(({ drift }) => drift.comparable);
     const refused = own.length - comparable.length;

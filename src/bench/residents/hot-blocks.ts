@@ -1,6 +1,5 @@
 import { belongsTo, type PoolMap } from '../../lab/experiment/pool-map.ts';
 import { tableOf } from '../../lab/experiment/site.ts';
-import { hotHeat } from './settings.ts';
 
 interface Block {
   readonly relation: string;
@@ -8,7 +7,10 @@ interface Block {
 }
 
 /** A resident's blocks that were used again and again. */
-export function hotBlocks(map: PoolMap, vm: string): readonly Block[] {
+export function hotBlocks(
+  map: PoolMap,
+  { vm, hotHeat }: { readonly vm: string; readonly hotHeat: number },
+): readonly Block[] {
   return map
     .filter(({ name }) => belongsTo(name, tableOf(vm)))
     .flatMap(({ name: relation, heats }) =>

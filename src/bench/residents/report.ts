@@ -1,3 +1,4 @@
+import type { EngineKind } from '../../engines/engine.ts';
 import { databaseKinds } from '../../lab/experiment/databases.ts';
 import { median } from '../../lab/experiment/run-experiment.ts';
 import { type Chart, chartElement } from '../../lab/report/charts.ts';
@@ -14,7 +15,6 @@ import { describeStolen } from '../run-figures.ts';
 import { type Column, goalColumns, htmlTable, type RenderTable } from '../tables.ts';
 import { type ArmSummary, disturbance, goalsOf, known, residentIn, summarize, tpsOf } from './figures.ts';
 import type { ArmRun, ResidentRun, ResidentsBench } from './result.ts';
-import { hotHeat } from './settings.ts';
 
 const none = '–';
 
@@ -160,7 +160,7 @@ ${htmlTable(goalColumns, goalsOf(bench))}
 <h2>What the warming took</h2>
 ${htmlTable(warmingColumns, all)}
 <h2>What the residents felt</h2>
-<p class="quiet">${escapeMarkup(explained)}</p>
+<p class="quiet">${escapeMarkup(explained(settings.engine))}</p>
 ${residentTables(bench)
   .map((columns) => htmlTable(columns, all))
   .join('\n')}
@@ -179,7 +179,13 @@ ${settingsTable(settingsOf(bench))}`;
   return renderPage({ title: 'Benchmark: those who live on the target', body, charts });
 }
 
-const explained = `Hot pages: blocks in the pool that were used ${hotHeat} times and more (usage count) before. Lost: of those, no longer in the pool. Misses: blocks that a resident did not find in the pool, once lost or never there. “÷ before”: p99 by what the same resident had right before in the same run. Pages are counted in every run, times in those that may be compared.`;
+function explained(engine: EngineKind): string {
+  const hot =
+    engine === 'postgres'
+      ? `were used ${databaseKinds.postgres.hotHeat} times and more (usage count)`
+      : "were in the young part of InnoDB's list";
+  return `Hot pages: blocks in the pool that ${hot} before. Lost: of those, no longer in the pool. Misses: blocks that a resident did not find in the pool, once lost or never there. “÷ before”: p99 by what the same resident had right before in the same run. Pages are counted in every run, times in those that may be compared.`;
+}
 
 function settingsOf(bench: ResidentsBench): Record<string, string | number> {
   const { settings } = bench;
@@ -187,7 +193,7 @@ function settingsOf(bench: ResidentsBench): Record<string, string | number> {
   const most = Math.max(...memory.map(({ pageCacheBytes }) => pageCacheBytes));
   return {
     setting: describe(bench),
-    servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
+    servers: `a primary and two physical replicas, ${databaseKinds[settings.engine].describePool(settings.poolMb)} each`,
     residents: settings.residents
       .map(({ vm, tableMb, clientCount, tps }) => {
         return `${vm}: a third of a table of ${tableMb} MB, ${formatCount(tps)} reads a second, ${clientCount} connections`;
@@ -243,7 +249,7 @@ function describe({ version, settings, device, pageCache }: ResidentsBench): str
   const cache = pageCache.limited
     ? `target's page cache held to ${settings.pageCacheMb} MB`
     : `page cache not limited: ${pageCache.reason}`;
-  return `PostgreSQL ${version}, pool of ${settings.poolMb} MB, ${cache}, ${disk}; medians of ${settings.repetitions}, least and greatest in brackets`;
+  return `${databaseKinds[settings.engine].title} ${version}, pool of ${settings.poolMb} MB, ${cache}, ${disk}; medians of ${settings.repetitions}, least and greatest in brackets`;
 }
 
 function refusal({ runs }: ResidentsBench): string {

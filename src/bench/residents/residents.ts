@@ -1,6 +1,7 @@
 import type { LoadSample } from '../../lab/app-messages.ts';
 import type { AppVm } from '../../lab/app-vm.ts';
 import { settled } from '../../lab/experiment/arms.ts';
+import { databaseKinds } from '../../lab/experiment/databases.ts';
 import { arrive, fillSource, goHome, untilAllIsFound } from '../../lab/experiment/move.ts';
 import type { PoolMap } from '../../lab/experiment/pool-map.ts';
 import type { MigrationEvidence } from '../../lab/experiment/result.ts';
@@ -122,6 +123,7 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
   missed.push(await missedOf(place));
   const end = await mapOf(place);
   const beganMs = watch.beganMs ?? arrivedAtMs ?? Date.now();
+  const { hotHeat } = databaseKinds[settings.engine];
   const record = warming?.evidence?.record;
   if (record !== undefined) await settled(site, record.id);
   return {
@@ -133,7 +135,7 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
     failedQueries: failedOf(place) - failedBefore,
     stolenShare: worstShare(stolen),
     residents: residents.map((vm, i) => {
-      const hot = hotBlocks(maps.before, vm.name);
+      const hot = hotBlocks(maps.before, { vm: vm.name, hotHeat });
       const lost = (map: PoolMap) => hot.length - countHeld(map, hot);
       const misses = missed.map((all) => all[i] ?? 0);
       return {
@@ -180,10 +182,9 @@ function mapOf({ site, settings }: Place): Promise<PoolMap> {
   return site.target.map(settings.residents.map(({ vm }) => tableOf(vm)));
 }
 
-const blockBytes = 8192;
-
 /** Blocks that each resident has not found in the pool until now. */
 function missedOf({ site, settings }: Place): Promise<readonly number[]> {
+  const { blockBytes } = databaseKinds[settings.engine];
   return Promise.all(
     settings.residents.map(async ({ vm }) => (await site.target.missedBytes(vm, tableOf(vm))) / blockBytes),
   );

@@ -1,8 +1,9 @@
+import { placeOf } from '../../lab/experiment/databases.ts';
 import { type SiteOptions, type Stage, startStages } from '../../lab/experiment/site.ts';
 import type { Tolerance } from '../../lab/experiment/undisturbed.ts';
 import { tolerance } from '../run-figures.ts';
 import type { SuiteOptions } from '../suite.ts';
-import { type Arm, arms, control } from './arms.ts';
+import { type Arm, armsOf, control } from './arms.ts';
 
 /** An application that lives on the target. */
 export interface Resident {
@@ -33,11 +34,9 @@ export interface ResidentsSettings extends Omit<SiteOptions, 'owned' | 'onStage'
   readonly tolerance?: Tolerance;
 }
 
-/** The heat from which on a resident's block is hot: it was used again and again. */
-export const hotHeat = 3;
-
 /** A third of its table is what a resident reads: with keys, some 70 % of the pool for both. */
-export function residentsSettings({ device, seed, quick, repetitions }: SuiteOptions): ResidentsSettings {
+export function residentsSettings(options: SuiteOptions): ResidentsSettings {
+  const { engine, device, seed, quick, repetitions } = options;
   const [poolMb, tableMb, busyMb, calmMb] = quick ? [128, 150, 168, 76] : [512, 600, 660, 300];
   const residents: readonly Resident[] = [
     { vm: 'app4', tableMb: busyMb, clientCount: 4, tps: 1_500 },
@@ -45,7 +44,8 @@ export function residentsSettings({ device, seed, quick, repetitions }: SuiteOpt
   ];
   const crowd = 'app6';
   return {
-    ...{ engine: 'postgres', device, seed, clientCount: 4, repetitions, poolMb, tableMb, residents, crowd },
+    ...{ engine, device, seed, clientCount: 4, repetitions, poolMb, tableMb, residents, crowd },
+    ...placeOf(engine),
     // The neighbours of every site have no part in it.
     ...{ neighbourTableMb: 4, pageCacheMb: quick ? 32 : 64, agentLogLevel: 'debug' },
     others: [...residents.map(({ vm, tableMb }) => ({ vm, tableMb })), { vm: crowd, tableMb: poolMb }],
@@ -71,9 +71,12 @@ export interface PlannedRun {
 }
 
 /** Each repetition begins with the control, and one more stands at the end. */
-export function runsOf({ repetitions }: Pick<ResidentsSettings, 'repetitions'>): readonly PlannedRun[] {
+export function runsOf({
+  engine,
+  repetitions,
+}: Pick<ResidentsSettings, 'engine' | 'repetitions'>): readonly PlannedRun[] {
   const all = Array.from({ length: repetitions }, (_, i) =>
-    [control, ...arms].map((arm) => ({ arm, repetition: i + 1 })),
+    [control, ...armsOf(engine)].map((arm) => ({ arm, repetition: i + 1 })),
   ).flat();
   return [...all, { arm: control, repetition: repetitions + 1 }];
 }

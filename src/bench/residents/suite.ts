@@ -11,7 +11,7 @@ export const residentsSuite: Suite = {
     'what those who live on the target feel of each way of warming it, and which of their pages they lose',
   needs: 'root for a limited disk and page cache, 8 GB of disk',
   takes: '18 min (--quick 4 min), estimated',
-  engines: ['postgres'],
+  engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
   stages: residentsStages,
@@ -25,7 +25,7 @@ export const residentsSuite: Suite = {
 function outcomeOf(bench: ResidentsBench): SuiteOutcome {
   const { settings, version, ...seen } = bench;
   return {
-    ...{ settings, seen, versions: { postgres: version }, figures: residentsFigures(bench) },
+    ...{ settings, seen, versions: { [settings.engine]: version }, figures: residentsFigures(bench) },
     text: (renderTable) => residentsText(bench, renderTable),
     report: () => residentsReport(bench),
   };

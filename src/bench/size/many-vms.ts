@@ -1,5 +1,6 @@
-import { limitOf } from '../../lab/disk-profiles.ts';
+import { bandwidthOf, limitOf } from '../../lab/disk-profiles.ts';
 import { callOff } from '../../lab/experiment/arms.ts';
+import { databaseKinds, placeOf } from '../../lab/experiment/databases.ts';
 import { untilAllIsFound } from '../../lab/experiment/move.ts';
 import { replicas, type Site, type Stage, startStages, tableOf } from '../../lab/experiment/site.ts';
 import { until } from '../../lab/run.ts';
@@ -89,7 +90,7 @@ async function fillAll(site: Site, names: readonly string[]): Promise<void> {
   const waiting = [...names];
   const fill = async () => {
     for (let vm = waiting.shift(); vm !== undefined; vm = waiting.shift()) {
-      const app = await site.startVm(site.source, { vm, clientCount: 2 });
+      const app = await site.startVm(site.source, { vm, clientCount: 2, ...placeOf(site.options.engine) });
       await systemClock.sleep(1_500);
       await untilAllIsFound(site.source, tableOf(vm), 20_000);
       await app.stop();
@@ -133,10 +134,12 @@ async function moveAtOnce(site: Site, names: readonly string[], options: SuiteOp
   );
   const after = await site.targetReads();
   for (const record of records) await callOff(site, record);
+  const limit = site.disk.throttled ? limitOf(options.device) : undefined;
+  const { maxReadBytes } = databaseKinds[options.engine];
   return describe(records, {
     publishedMs,
     bytesRead: after.bytes - before.bytes,
-    bytesPerSecond: site.disk.throttled ? limitOf(options.device)?.bytesPerSecond : undefined,
+    bytesPerSecond: limit === undefined ? undefined : bandwidthOf(limit, maxReadBytes),
   });
 }
 

@@ -1,4 +1,5 @@
 import { callOff, warmAhead } from '../../lab/experiment/arms.ts';
+import { databaseKinds, placeOf } from '../../lab/experiment/databases.ts';
 import { fillSource } from '../../lab/experiment/move.ts';
 import { floorMsOf } from '../../lab/experiment/run-experiment.ts';
 import { type SiteOptions, tables, vms } from '../../lab/experiment/site.ts';
@@ -25,7 +26,8 @@ export function siteOptions(
   { engine, device, seed }: SuiteOptions,
   { onStage }: Pick<SuiteLab, 'onStage'>,
 ): Omit<SiteOptions, 'owned' | 'poolMb' | 'tableMb'> {
-  return { onStage, engine, device, seed, neighbourTableMb: 16, clientCount: 4, pace: { before: 200 } };
+  const common = { neighbourTableMb: 16, clientCount: 4, pace: { before: 200 } };
+  return { onStage, engine, device, seed, ...placeOf(engine), ...common };
 }
 
 /** Warms a work set of one size as often as asked for, each time from cold. */
@@ -44,10 +46,11 @@ export async function measureSize(
       await site.coolTarget();
       const { evidence, readyMs, bytesRead } = await warmAhead(site, { vm: vms.mover, tables });
       const device = { profile: options.device, throttled: site.disk.throttled };
+      const { maxReadBytes } = databaseKinds[options.engine];
       lab.onMove({
         ...size,
         workSetBytes: evidence.record.workSet?.bytes ?? 0,
-        ...{ readyMs, bytesRead, floorMs: floorMsOf(device, evidence) },
+        ...{ readyMs, bytesRead, floorMs: floorMsOf(device, evidence, maxReadBytes) },
         operationsRead: evidence.operationsRead,
         residency: evidence.record.residency ?? 0,
       });

@@ -68,6 +68,7 @@ export const sizeSuite: Suite = {
   needs:
     'root for a limited disk; the largest that fit into 75 % of the free disk and 70 % of the memory are run',
   takes: '30 min (--quick 3 min), estimated',
+  engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
   stages(options) {

@@ -1,4 +1,5 @@
 import type { EngineKind } from '../../engines/engine.ts';
+import type { LoadShape } from '../load-pattern.ts';
 import type { OwnedProcesses } from '../owned-processes.ts';
 import type { HeatScale, PoolMap } from './pool-map.ts';
 
@@ -14,9 +15,15 @@ export interface StartDatabaseOptions {
 /** All that the experiment and its report know of a database product. */
 export interface DatabaseKind {
   readonly title: string;
+  /** Of the pool. */
+  readonly blockBytes: number;
   /** Most bytes that one read from the disk brings; undefined where the server combines as many as it likes. */
   readonly maxReadBytes?: number;
   readonly heat: HeatScale;
+  /** The least heat of a block that was used again and again. */
+  readonly hotHeat: number;
+  /** Where what a VM reads lies in its table, so that it can be told from what the VM does not read; anywhere if left out. */
+  readonly hotPlace?: NonNullable<LoadShape['hotPlace']>;
   /** The size of a table has that of its primary key in it. */
   readonly keyIncluded: boolean;
   /** Rows that make a table of so many MB of 2^20 bytes. */

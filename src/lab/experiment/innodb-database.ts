@@ -15,8 +15,12 @@ const agentPassword = 'secret';
 export function innodbKind(kind: MysqlKind): DatabaseKind {
   return {
     title: mysqlTraits[kind].title,
+    blockBytes: innodbPageBytes,
     maxReadBytes: innodbPageBytes,
     heat: innodbHeat,
+    hotHeat: innodbHeat.names.indexOf('young') + 1,
+    // It tells how much of an index its pool holds, not which pages.
+    hotPlace: 'middle',
     keyIncluded: true,
     rowsForTable: innodbRowsForTable,
     describePool: (poolMb) => `innodb_buffer_pool_size ${poolMb}M`,
@@ -52,6 +56,12 @@ async function start(kind: MysqlKind, options: StartDatabaseOptions): Promise<Da
   };
 }
 
+/** The server itself, for what only InnoDB has. */
+export function innodbOf(server: DatabaseServer): MysqlServer {
+  if (!(server instanceof InnodbReplica)) throw new Error(`${server.name} is no InnoDB server`);
+  return server.mysql;
+}
+
 class InnodbReplica implements DatabaseServer {
   readonly name: string;
   readonly dataDir: string;
@@ -70,6 +80,10 @@ class InnodbReplica implements DatabaseServer {
       engine: server.kind,
       url: server.url({ user: 'forewarm', password: agentPassword }),
     };
+  }
+
+  get mysql(): MysqlServer {
+    return this.#server;
   }
 
   get pid(): number | undefined {

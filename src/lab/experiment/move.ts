@@ -105,6 +105,9 @@ export async function runMove<W extends Warming>(site: Site, options: MoveOption
   };
 }
 
+/** On a slow disk, where blocks cannot be brought in. */
+const longestFillMs = 120_000;
+
 /** Missing blocks within half a second below which an application is taken to have found its place. */
 const settledBlocks = 8;
 
@@ -142,7 +145,7 @@ async function warmByLoad(site: Site): Promise<void> {
   site.mover.pace(undefined);
   await go(site, replicas.target);
   await systemClock.sleep(2_000);
-  if (!filled) await untilAllIsFound(site.target, table, 30_000);
+  if (!filled) await untilAllIsFound(site.target, table, longestFillMs);
 }
 
 /** The mover reads at the source again, at its rate there. */

@@ -11,7 +11,9 @@ const blockBytes = 8192;
 
 export const postgresKind: DatabaseKind = {
   title: 'PostgreSQL',
+  blockBytes,
   heat: postgresHeat,
+  hotHeat: 3,
   keyIncluded: false,
   rowsForTable,
   describePool: (poolMb) => `shared_buffers ${poolMb}MB`,

@@ -1,4 +1,4 @@
-import { type DiskProfile, limitOf } from '../disk-profiles.ts';
+import { bandwidthOf, type DiskProfile, limitOf } from '../disk-profiles.ts';
 import { runArm } from './arms.ts';
 import type { DatabaseKind } from './database.ts';
 import { databaseKinds } from './databases.ts';
@@ -109,17 +109,12 @@ export function lastMigration(runs: readonly ArmRun[]): MigrationEvidence | unde
 export function floorMsOf(
   device: { readonly profile: DiskProfile; readonly throttled: boolean },
   migration: Pick<MigrationEvidence, 'record'> | undefined,
-  maxReadBytes = Number.POSITIVE_INFINITY,
+  maxReadBytes?: number,
 ): number {
   const bytes = migration?.record.workSet?.bytes ?? 0;
   const limit = device.throttled ? limitOf(device.profile) : undefined;
   const bytesPerSecond =
-    limit === undefined
-      ? migration?.record.device?.bytesPerSecond
-      : Math.min(
-          limit.bytesPerSecond,
-          (limit.operationsPerSecond ?? Number.POSITIVE_INFINITY) * maxReadBytes,
-        );
+    limit === undefined ? migration?.record.device?.bytesPerSecond : bandwidthOf(limit, maxReadBytes);
   return bytesPerSecond === undefined ? 0 : Math.round((bytes / bytesPerSecond) * 1000);
 }
 

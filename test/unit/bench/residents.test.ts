@@ -122,7 +122,7 @@ describe('residents', () => {
       relation('app4_data_pkey', [1], [4]),
       relation('app5_data', [1], [5]),
     ];
-    const hot = hotBlocks(before, 'app4');
+    const hot = hotBlocks(before, { vm: 'app4', hotHeat: 3 });
     expect(hot).toEqual([
       { relation: 'app4_data', block: 1 },
       { relation: 'app4_data', block: 2 },

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Drift } from '../../../src/bench/drift.ts';
-import { type RivalRun, type RivalsBench, rivalsSettings } from '../../../src/bench/rivals.ts';
-import { rivalsReport, rivalsText } from '../../../src/bench/rivals-report.ts';
-import { recoveryMs, rivalFigures, shareOfControl, summarize } from '../../../src/bench/rivals-summary.ts';
+import { rivalsReport, rivalsText } from '../../../src/bench/rivals/report.ts';
+import type { RivalRun, RivalsBench } from '../../../src/bench/rivals/rivals.ts';
+import { rivalsSettings } from '../../../src/bench/rivals/settings.ts';
+import { recoveryMs, rivalFigures, shareOfControl, summarize } from '../../../src/bench/rivals/summary.ts';
+import { waysOf } from '../../../src/bench/rivals/ways.ts';
 import { renderTable } from '../../../src/commands/terminal/table.ts';
 
 const settings = rivalsSettings({
@@ -74,6 +76,24 @@ describe('rivals', () => {
     expect(shareOfControl(bench, second, 1)).toBeCloseTo(3_900 / 4_000);
     expect(recoveryMs(bench, forewarm!)).toBe(0);
     expect(recoveryMs(bench, cold!)).toBeUndefined();
+  });
+
+  test('each product has its own rivals, one subject among them, and names of their own', () => {
+    for (const engine of ['postgres', 'mariadb', 'mysql'] as const) {
+      const ways = waysOf(engine);
+      expect(ways.filter(({ subject }) => subject)).toHaveLength(1);
+      expect(new Set(ways.map(({ name }) => name)).size).toBe(ways.length);
+      expect(new Set(ways.map(({ color }) => color)).size).toBe(ways.length);
+      // What is known of a way is found again by its name.
+      const own = { ...settings, engine };
+      const runs = ways.map(({ name }) => run(name, { repetition: 1, tps: 1 }));
+      expect(summarize({ settings: own, runs }).map(({ way }) => way.name)).toEqual(
+        ways.map(({ name }) => name),
+      );
+    }
+    expect(waysOf('mysql').map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['dump-whole', 'dump-25', 'whole-table']),
+    );
   });
 
   test('the report is one file with its chart, and names what was not done', () => {

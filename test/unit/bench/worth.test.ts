@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { driftAt } from '../../../src/bench/drift.ts';
-import { touchedPages } from '../../../src/bench/index-leaves.ts';
-import { dumpedBlocks } from '../../../src/bench/rival-ways.ts';
-import { loggedStatements } from '../../../src/bench/sampled-statements.ts';
+import { touchedPages } from '../../../src/bench/rivals/index-pages.ts';
+import { dumpedBlocks } from '../../../src/bench/rivals/postgres-ways.ts';
+import { executedStatements, loggedStatements } from '../../../src/bench/rivals/sampled-statements.ts';
 import { timeToShareMs, worthOf } from '../../../src/bench/worth.ts';
 import { relationMap } from '../../../src/lab/experiment/pool-map.ts';
 import { LoadMeter } from '../../../src/lab/load-meter.ts';
@@ -97,6 +97,7 @@ describe('what a load touched', () => {
   test('goes through the leaves of its ids and all pages above them', () => {
     // 34 rows a block: ids 1 to 40, 41 to 80, 81 to 102.
     const pages = [
+      { block: 0, leaf: false, ids: 0 },
       { block: 1, leaf: true, ids: 40 },
       { block: 2, leaf: true, ids: 40 },
       { block: 3, leaf: false, ids: 3 },
@@ -140,6 +141,29 @@ test("executed statements are taken from the log with their parameters, others' 
     { text: 'SELECT 3 WHERE id = $1', values: ['7'] },
   ]);
   expect(loggedStatements(log, { role: 'app1', most: 1 })).toHaveLength(1);
+});
+
+test('of a general log a share of the statements on one table is taken, with their values', () => {
+  const line = (id: number, what: string) => `2026-11-27T07:00:00.000000Z\t   ${id} ${what}`;
+  const read = (n: number) =>
+    line(8, `Execute\tSELECT COUNT(*) FROM \`app1_data\` WHERE id BETWEEN ${n} AND 9`);
+  const log = [
+    '/usr/sbin/mysqld, Version: 9.7.0. started with:',
+    line(8, 'Connect\tapp1@127.0.0.1 on app using TCP/IP'),
+    line(8, 'Prepare\tSELECT COUNT(*) FROM `app1_data` WHERE id BETWEEN ? AND ?'),
+    ...[1, 2, 3, 4].map(read),
+    line(9, 'Execute\tSELECT COUNT(*) FROM `app2_data` WHERE id BETWEEN 5 AND 9'),
+    // As MariaDB writes it.
+    '261127  7:00:00\t    12 Execute\tSELECT COUNT(*) FROM `app1_data` WHERE id BETWEEN 5 AND 9',
+    '\t\t    12 Execute\tSELECT COUNT(*) FROM `app1_data` WHERE id BETWEEN 6 AND 9',
+  ].join('\n');
+  const taken = (share: number, most: number) =>
+    executedStatements(log, { table: 'app1_data', share, most }).map(
+      ({ text }) => /BETWEEN (\d)/.exec(text)?.[1],
+    );
+  expect(taken(1, 10)).toEqual(['1', '2', '3', '4', '5', '6']);
+  expect(taken(0.5, 10)).toEqual(['1', '3', '5']);
+  expect(taken(0.5, 2)).toEqual(['3', '5']);
 });
 
 test('a dump of autoprewarm is taken apart by relation, main forks of one database only', () => {

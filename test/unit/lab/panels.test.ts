@@ -27,7 +27,8 @@ const linesOf = (svg: string) =>
 test('every panel has its title, its lines, the migration and the switch', () => {
   const svg = picture([panel('(a) cold', [1, 2, 3, 4]), panel('(b) warm', [4, 3, 2, 1])]);
   expect(linesOf(svg)).toHaveLength(4);
-  for (const title of ['(a) cold', '(b) warm', 'A &#38; B', 'PostgreSQL &#60;18&#62;']) expect(svg).toContain(title);
+  for (const title of ['(a) cold', '(b) warm', 'A &#38; B', 'PostgreSQL &#60;18&#62;'])
+    expect(svg).toContain(title);
   expect(svg.match(/>migration</g)).toHaveLength(2);
   expect(svg.match(/>switch</g)).toHaveLength(2);
   // The legend stands once, for all panels.

@@ -26,3 +26,19 @@ export function loggedStatements(
   }
   return found.slice(-by.most);
 }
+
+const executed = /\t *\d+ Execute\t(.+)$/;
+
+/** A share of the executed statements that name a table in a general log of MariaDB or MySQL; the last `most`. */
+export function executedStatements(
+  log: string,
+  by: { readonly table: string; readonly share: number; readonly most: number },
+): readonly LoggedStatement[] {
+  const every = Math.round(1 / by.share);
+  const texts = log.split('\n').flatMap((line) => executed.exec(line)?.[1] ?? []);
+  return texts
+    .filter((text) => text.includes(by.table))
+    .filter((_, at) => at % every === 0)
+    .slice(-by.most)
+    .map((text) => ({ text, values: [] }));
+}

@@ -1,7 +1,8 @@
-import { type RivalsBench, rivalsStages, runRivals } from './rivals.ts';
-import { rivalsReport, rivalsText } from './rivals-report.ts';
-import { rivalFigures } from './rivals-summary.ts';
-import type { Suite, SuiteOutcome } from './suite.ts';
+import type { Suite, SuiteOutcome } from '../suite.ts';
+import { rivalsReport, rivalsText } from './report.ts';
+import { type RivalsBench, runRivals } from './rivals.ts';
+import { rivalsStages } from './settings.ts';
+import { rivalFigures } from './summary.ts';
 
 export const rivalsSuite: Suite = {
   name: 'rivals',
@@ -9,7 +10,7 @@ export const rivalsSuite: Suite = {
     'every known way of warming a replica before a VM moves there, against Forewarm and against always warm',
   needs: 'root for a limited disk, 6 GB of disk',
   takes: '28 min, 36 min on hdd (--quick 5 min)',
-  engines: ['postgres'],
+  engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
   stages: rivalsStages,
@@ -23,7 +24,7 @@ export const rivalsSuite: Suite = {
 function outcomeOf(bench: RivalsBench): SuiteOutcome {
   const { settings, version, ...seen } = bench;
   return {
-    ...{ settings, seen, versions: { postgres: version }, figures: rivalFigures(bench) },
+    ...{ settings, seen, versions: { [settings.engine]: version }, figures: rivalFigures(bench) },
     text: (renderTable) => rivalsText(bench, renderTable),
     report: () => rivalsReport(bench),
   };

@@ -1,9 +1,11 @@
-import type { LoadSample } from '../lab/app-messages.ts';
-import { median } from '../lab/experiment/run-experiment.ts';
-import { control, type Way, ways } from './rival-ways.ts';
+import type { LoadSample } from '../../lab/app-messages.ts';
+import { median } from '../../lab/experiment/run-experiment.ts';
+import type { Figure } from '../suite.ts';
+import { timeToShareMs } from '../worth.ts';
+import { control } from './common-ways.ts';
 import type { RivalRun, RivalsBench } from './rivals.ts';
-import type { Figure } from './suite.ts';
-import { timeToShareMs } from './worth.ts';
+import type { Way } from './way.ts';
+import { waysOf } from './ways.ts';
 
 /** Part of the control's throughput at which a VM counts as recovered. */
 export const recoveredShare = 0.95;
@@ -18,8 +20,8 @@ export interface WaySummary {
 }
 
 /** In the order of the listing, the control at the end; what could not be done here is left out. */
-export function summarize({ runs }: Pick<RivalsBench, 'runs'>): readonly WaySummary[] {
-  return [...ways, control].flatMap((way) => {
+export function summarize({ runs, settings }: Pick<RivalsBench, 'runs' | 'settings'>): readonly WaySummary[] {
+  return [...waysOf(settings.engine), control].flatMap((way) => {
     const own = runs.filter((run) => run.way === way.name);
     const comparable = own.filter(({ drift }) => drift.comparable);
     return own.length === 0 ? [] : [{ way, runs: comparable, refused: own.length - comparable.length }];

@@ -1,41 +1,20 @@
-import { benchTableMb } from '../lab/app-data.ts';
-import type { LoadSample } from '../lab/app-messages.ts';
-import { settled } from '../lab/experiment/arms.ts';
-import { fillSource, runMove, type Warming } from '../lab/experiment/move.ts';
-import type { PoolMap } from '../lab/experiment/pool-map.ts';
-import { postgresOf } from '../lab/experiment/postgres-database.ts';
-import type { Mark, MigrationEvidence } from '../lab/experiment/result.ts';
-import { floorMsOf } from '../lab/experiment/run-experiment.ts';
-import {
-  Site,
-  type SiteOptions,
-  type Stage,
-  startStages,
-  tableOf,
-  tables,
-  vms,
-} from '../lab/experiment/site.ts';
-import { type Tolerance, Undisturbed } from '../lab/experiment/undisturbed.ts';
-import { dropOsCache } from '../lab/os-cache.ts';
-import { type Control, type Drift, driftAt } from './drift.ts';
-import { type IndexPage, indexPagesOf, touchedPages } from './index-leaves.ts';
-import { control, logSamples, restoreSourceAgent, type Way, ways } from './rival-ways.ts';
-import { tolerance } from './run-figures.ts';
-import type { SuiteLab, SuiteOptions } from './suite.ts';
-import { type Worth, worthOf } from './worth.ts';
-
-export interface RivalsSettings extends Omit<SiteOptions, 'owned' | 'onStage'> {
-  readonly repetitions: number;
-  readonly fillMs: number;
-  readonly mirrorMs: number;
-  readonly leadMs: number;
-  /** Names of the ways, the control not among them. */
-  readonly ways: readonly string[];
-  /** Stretches of time from the switch on; in the last one is told which blocks were touched. */
-  readonly windowsMs: readonly number[];
-  /** Of what the host may take from a move that counts; any where left out. */
-  readonly tolerance?: Tolerance;
-}
+import type { LoadSample } from '../../lab/app-messages.ts';
+import { settled } from '../../lab/experiment/arms.ts';
+import { databaseKinds } from '../../lab/experiment/databases.ts';
+import { fillSource, runMove, type Warming } from '../../lab/experiment/move.ts';
+import type { PoolMap } from '../../lab/experiment/pool-map.ts';
+import type { Mark, MigrationEvidence } from '../../lab/experiment/result.ts';
+import { floorMsOf } from '../../lab/experiment/run-experiment.ts';
+import { Site, tables } from '../../lab/experiment/site.ts';
+import { Undisturbed } from '../../lab/experiment/undisturbed.ts';
+import { dropOsCache } from '../../lab/os-cache.ts';
+import { type Control, type Drift, driftAt } from '../drift.ts';
+import type { SuiteLab, SuiteOptions } from '../suite.ts';
+import { type Blocks, type Worth, worthOf } from '../worth.ts';
+import { armStage, fillStage, orderOf, type RivalsSettings, rivalsSettings } from './settings.ts';
+import { touchOf } from './touched.ts';
+import type { Way } from './way.ts';
+import { waysOf } from './ways.ts';
 
 /** One move after one way of warming. */
 export interface RivalRun {
@@ -73,74 +52,6 @@ export interface RivalsBench {
   readonly floorMs: number;
 }
 
-/** Least to be learned from. */
-const notInQuick: ReadonlySet<string> = new Set(['sleep', 'select', 'mirror-1']);
-
-export function rivalsSettings(options: SuiteOptions): RivalsSettings {
-  const { device, seed, quick, repetitions } = options;
-  const names = ways.map(({ name }) => name);
-  return {
-    ...{ engine: 'postgres', device, seed, clientCount: 8, repetitions, agentLogLevel: 'debug' },
-    // Wanted, not as fast as it goes: what is not done of it is what the application lacks.
-    pace: { before: 400, after: 5_000 },
-    ...(quick
-      ? {
-          ...{
-            poolMb: 128,
-            tableMb: 200,
-            neighbourTableMb: 12,
-            fillMs: 3_000,
-            mirrorMs: 2_000,
-            leadMs: 1_000,
-          },
-          ways: names.filter((name) => !notInQuick.has(name)),
-          ...{ windowsMs: [1_000, 4_000], agentSettings: { account: { window: '2s' } } },
-        }
-      : {
-          ...{
-            poolMb: 512,
-            tableMb: benchTableMb,
-            neighbourTableMb: 48,
-            fillMs: 15_000,
-            mirrorMs: 10_000,
-            leadMs: 3_000,
-          },
-          ways: names,
-          windowsMs: [1_000, 5_000, 10_000, 30_000],
-          tolerance,
-        }),
-  };
-}
-
-export function rivalsStages(options: SuiteOptions): readonly Stage[] {
-  const settings = rivalsSettings(options);
-  return [...startStages(settings), fillStage(settings), ...armStages(settings)];
-}
-
-function fillStage({ fillMs }: RivalsSettings): Stage {
-  return { text: 'app1 fills the cache of its replica', expectedMs: fillMs };
-}
-
-function armStages(settings: RivalsSettings): readonly Stage[] {
-  return orderOf(settings).map(({ way, repetition }) => armStage(settings, way, repetition));
-}
-
-function armStage({ windowsMs, repetitions, leadMs }: RivalsSettings, way: Way, repetition: number): Stage {
-  return {
-    text: `${way.title} (${Math.min(repetition, repetitions)} of ${repetitions})`,
-    expectedMs: 15_000 + leadMs + way.expectedMs + (windowsMs.at(-1) ?? 0),
-  };
-}
-
-/** Each repetition begins with the control, and one more stands at the end. */
-function orderOf({ repetitions, ways: names }: Pick<RivalsSettings, 'repetitions' | 'ways'>) {
-  const oneRepetition = [control, ...ways.filter(({ name }) => names.includes(name))];
-  const all = Array.from({ length: repetitions }, (_, i) =>
-    oneRepetition.map((way) => ({ way, repetition: i + 1 })),
-  ).flat();
-  return [...all, { way: control, repetition: repetitions + 1 }];
-}
-
 /** Runs every way, interleaved, on one site. */
 export async function runRivals(
   options: SuiteOptions,
@@ -151,17 +62,15 @@ export async function runRivals(
   const site = await Site.start({ ...settings, owned, onStage });
   try {
     onStage(fillStage(settings));
-    const primary = postgresOf(site.database.server('primary'));
-    await primary.query('CREATE EXTENSION IF NOT EXISTS pageinspect');
-    const pages = await indexPagesOf(primary, tableOf(vms.mover));
+    const touch = await touchOf(site);
     // What copying the files has left there is no cache of the VM's.
     await dropOsCache(site.source.dataDir);
     await fillSource(site, settings.fillMs);
-    await logSamples(postgresOf(site.source));
     const left: { way: string; why: string }[] = [];
-    for (const { name, missing } of ways) {
+    for (const { name, missing, prepare } of waysOf(settings.engine)) {
       const why = await missing?.(site);
       if (why !== undefined) left.push({ way: name, why });
+      else await prepare?.(site);
     }
     const seen: Seen[] = [];
     const undisturbed = new Undisturbed<Seen>(settings.tolerance);
@@ -169,7 +78,7 @@ export async function runRivals(
       onStage(armStage(settings, way, repetition));
       if (left.some((one) => one.way === way.name)) continue;
       const goOnce = async (): Promise<Seen> => ({
-        ...{ way, repetition, ...(await goOneWay(site, settings, { way, seen, pages })) },
+        ...{ way, repetition, ...(await goOneWay(site, settings, { way, seen, touch })) },
       });
       seen.push(await undisturbed.run(goOnce));
       lab.onRun(assemble(site, { settings, left, seen, setAside: undisturbed.setAside }));
@@ -194,9 +103,9 @@ interface Watched extends Warming {
 async function goOneWay(
   site: Site,
   settings: RivalsSettings,
-  { way, seen, pages }: { way: Way; seen: readonly Seen[]; pages: readonly IndexPage[] },
+  { way, seen, touch }: { way: Way; seen: readonly Seen[]; touch: (rowBlocks: readonly number[]) => Blocks },
 ): Promise<Omit<Seen, 'way' | 'repetition'>> {
-  const forewarmMs = seen.findLast(({ record }) => record !== undefined)?.readyMs ?? 0;
+  const forewarmMs = seen.findLast((one) => one.way.subject)?.readyMs ?? 0;
   const move = await runMove(site, {
     target: way.control === true ? 'warm' : 'cold',
     warm: () => watch(site, async () => way.warm?.({ site, mirrorMs: settings.mirrorMs, forewarmMs })),
@@ -207,17 +116,13 @@ async function goOneWay(
     move;
   const record = warming?.evidence?.record;
   if (record !== undefined) await settled(site, record.id);
-  if (way.name === 'forewarm-relations') await restoreSourceAgent(site);
-  const touched = new Map([
-    [tableOf(vms.mover), new Set(move.touchedBlocks)],
-    [`${tableOf(vms.mover)}_pkey`, touchedPages(pages, move.touchedBlocks)],
-  ]);
+  await way.restore?.(site);
   const idle = way.warm === undefined;
   return {
     readyMs: idle ? undefined : warming?.readyMs,
     bytesRead: idle ? undefined : warming?.bytesRead,
     operationsRead: idle ? undefined : warming?.operationsRead,
-    worth: worthOf({ ...(warming?.maps ?? { before: [], after: [] }), touched }),
+    worth: worthOf({ ...(warming?.maps ?? { before: [], after: [] }), touched: touch(move.touchedBlocks) }),
     ...{ stretches, readAfterBytes, failedQueries, osResidentBytes, samples, marks, stolenShare },
     ...(record === undefined ? {} : { record }),
   };
@@ -260,12 +165,14 @@ function assemble(
   });
   const runs = seen.map(({ way, ...run }, at) => ({ ...run, way: way.name, drift: driftAt(controls, at) }));
   const { throttled, reason, device: id } = site.disk;
-  const record = runs.findLast((run) => run.way === 'forewarm-blocks')?.record;
+  const record = seen.findLast(({ way }) => way.subject)?.record;
+  const { maxReadBytes } = databaseKinds[settings.engine];
+  const device = { profile: settings.device, throttled };
   return {
     ...{ settings, left, runs, version: site.database.version },
     setAside: setAside.map(({ way, ...run }) => ({ ...run, way: way.name })),
     device: { throttled, ...(reason === undefined ? {} : { reason }), ...(id === undefined ? {} : { id }) },
     workSetBytes: record?.workSet?.bytes ?? 0,
-    floorMs: record === undefined ? 0 : floorMsOf({ profile: settings.device, throttled }, { record }),
+    floorMs: record === undefined ? 0 : floorMsOf(device, { record }, maxReadBytes),
   };
 }

@@ -1,80 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pairKey } from '../broker/bucket.ts';
-import { warmAhead } from '../lab/experiment/arms.ts';
-import { goHome, type Warming } from '../lab/experiment/move.ts';
-import { postgresOf } from '../lab/experiment/postgres-database.ts';
-import { replicas, type Site, tableOf, tables, vms } from '../lab/experiment/site.ts';
-import type { PostgresServer } from '../lab/postgres-server.ts';
-import { until } from '../lab/run.ts';
-import { systemClock } from '../lib/clock.ts';
+import { postgresOf } from '../../lab/experiment/postgres-database.ts';
+import { type Site, tableOf, vms } from '../../lab/experiment/site.ts';
+import { cold, forewarm, forewarmRelations, mirrors, sleep } from './common-ways.ts';
+import { replaySamples } from './replay.ts';
 import { loggedStatements } from './sampled-statements.ts';
-
-/** What the ways need to know of each other. */
-export interface WayContext {
-  readonly site: Site;
-  /** How long a mirror runs, in ms. */
-  readonly mirrorMs: number;
-  /** How long Forewarm took last, in ms. */
-  readonly forewarmMs: number;
-}
-
-/** One way of warming a target before a VM comes, as an operator would do it. */
-export interface Way {
-  readonly name: string;
-  readonly title: string;
-  readonly explained: string;
-  readonly color: string;
-  /** Without one, nothing is warmed. */
-  readonly warm?: (context: WayContext) => Promise<Warming | undefined>;
-  /** The control: the target has served the VM all along. */
-  readonly control?: true;
-  /** Why it cannot be done here; undefined when it can. */
-  readonly missing?: (site: Site) => Promise<string | undefined>;
-  /** About how long it takes, in ms. */
-  readonly expectedMs: number;
-}
+import { replayed, sampledShare, type Way } from './way.ts';
 
 const mover = tableOf(vms.mover);
 const relations = [mover, `${mover}_pkey`];
-/** Of the statements at the source that its log tells. */
-export const sampledShare = 0.1;
-const replayed = { most: 10_000, connections: 4 };
 
-export const control: Way = {
-  name: 'warm',
-  title: 'always warm',
-  explained: 'control: the target had served the VM all along',
-  color: '#8b919c',
-  control: true,
-  expectedMs: 5_000,
-};
-
-/** In the order of a repetition; the sleep stands behind the one that it copies. */
-export const ways: readonly Way[] = [
-  {
-    name: 'cold',
-    title: 'cold',
-    explained: 'nothing is done before the move',
-    color: '#3b6fd4',
-    expectedMs: 0,
-  },
-  {
+/** In the order of a repetition. */
+export const postgresWays: readonly Way[] = [
+  cold,
+  forewarm({
     name: 'forewarm-blocks',
     title: 'Forewarm, blocks',
     explained: "the blocks that the source's pool holds of what the VM reads",
-    color: '#e2571e',
-    warm: ({ site }) => forewarm(site),
     expectedMs: 6_000,
-  },
-  {
-    name: 'sleep',
-    title: 'sleep',
-    explained: 'as long as Forewarm took, without any warming',
-    color: '#9aa7bd',
-    warm: async ({ forewarmMs }) => systemClock.sleep(forewarmMs).then(() => undefined),
-    expectedMs: 5_000,
-  },
+  }),
+  sleep,
   {
     name: 'whole-table',
     title: 'pg_prewarm, whole',
@@ -127,66 +72,18 @@ export const ways: readonly Way[] = [
     warm: ({ site }) => carryPageCache(site),
     expectedMs: 5_000,
   },
-  {
-    name: 'mirror-1',
-    title: 'mirrored 1 %',
-    explained: "one of a hundred of the VM's reads done at the target too",
-    color: '#c0568f',
-    warm: (context) => mirror(context, 0.01),
-    expectedMs: 10_000,
-  },
-  {
-    name: 'mirror-10',
-    title: 'mirrored 10 %',
-    explained: "one of ten of the VM's reads done at the target too",
-    color: '#8f2f63',
-    warm: (context) => mirror(context, 0.1),
-    expectedMs: 10_000,
-  },
+  ...mirrors,
   {
     name: 'replay',
     title: 'replay of samples',
     explained: `statements of the VM from the source's log, which tells ${sampledShare * 100} % of them, the last ${replayed.most.toLocaleString('en-US')} at most`,
     color: '#5c7a29',
+    prepare: logSamples,
     warm: ({ site }) => replay(site),
     expectedMs: 7_000,
   },
-  {
-    name: 'forewarm-relations',
-    title: 'Forewarm, relations',
-    explained: "the source's agent is away: whole relations by the last profile that it published",
-    color: '#f0a37e',
-    warm: ({ site }) => forewarmRelations(site),
-    expectedMs: 15_000,
-  },
+  forewarmRelations,
 ];
-
-async function forewarm(site: Site): Promise<Warming> {
-  return warmAhead(site, { vm: vms.mover, tables });
-}
-
-/** Physical replicas have one catalog: what the source's pool holds can be hidden only by an agent that is away. */
-async function forewarmRelations(site: Site): Promise<Warming> {
-  const agent = site.agents.source;
-  await agent.stop();
-  return warmAhead(site, { vm: vms.mover, tables });
-}
-
-/** After a way that stopped it: the source's agent knows the VM again, which reads there. */
-export async function restoreSourceAgent(site: Site): Promise<void> {
-  await goHome(site);
-  const startedMs = Date.now();
-  site.agents.source.start();
-  await until(
-    'the source to have published a profile again',
-    async () => {
-      const found = await site.broker.profiles.get(pairKey(replicas.source, vms.mover));
-      const at = Date.parse(found?.value.at ?? '');
-      return at > startedMs && (found?.value.relations.length ?? 0) > 0 ? true : undefined;
-    },
-    { timeoutMs: 60_000, everyMs: 200 },
-  );
-}
 
 async function carryDump(site: Site): Promise<undefined> {
   const [source, target] = [postgresOf(site.source), postgresOf(site.target)];
@@ -243,35 +140,24 @@ async function carryPageCache(site: Site): Promise<undefined> {
   return undefined;
 }
 
-async function mirror({ site, mirrorMs }: WayContext, share: number): Promise<undefined> {
-  site.mover.mirror(site.target.url, share);
-  await systemClock.sleep(mirrorMs);
-  site.mover.mirror(site.target.url, 0);
-  return undefined;
-}
-
 /** Lets the source log a share of its statements with their parameters from now on. */
-export async function logSamples(server: PostgresServer): Promise<void> {
+async function logSamples({ source }: Site): Promise<void> {
+  const server = postgresOf(source);
   await server.query(`ALTER SYSTEM SET log_statement_sample_rate = ${sampledShare}`);
   await server.query('ALTER SYSTEM SET log_min_duration_sample = 0');
   await server.query('SELECT pg_reload_conf()');
 }
 
 async function replay(site: Site): Promise<undefined> {
-  const { most, connections } = replayed;
-  const statements = loggedStatements(postgresOf(site.source).log(), { role: vms.mover, most });
-  let next = 0;
-  const work = async () => {
+  const statements = loggedStatements(postgresOf(site.source).log(), {
+    role: vms.mover,
+    most: replayed.most,
+  });
+  return replaySamples(statements, async () => {
     const client = await postgresOf(site.target).connect({ role: vms.mover });
-    try {
-      for (let at = next++; at < statements.length; at = next++) {
-        const { text = '', values = [] } = statements[at] ?? {};
-        await client.query(text, [...values]);
-      }
-    } finally {
-      await client.end();
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, work));
-  return undefined;
+    return {
+      run: async ({ text, values }) => void (await client.query(text, [...values])),
+      close: () => client.end(),
+    };
+  });
 }

@@ -1,6 +1,6 @@
-import { databaseKinds } from '../lab/experiment/databases.ts';
-import { timelineOf } from '../lab/report/arms.ts';
-import { type Chart, chartElement } from '../lab/report/charts.ts';
+import { databaseKinds } from '../../lab/experiment/databases.ts';
+import { timelineOf } from '../../lab/report/arms.ts';
+import { type Chart, chartElement } from '../../lab/report/charts.ts';
 import {
   escapeMarkup,
   formatCount,
@@ -8,9 +8,11 @@ import {
   formatMegabytes,
   formatPercent,
   formatSeconds,
-} from '../lab/report/format.ts';
-import { renderPage, settingsTable } from '../lab/report/page.ts';
-import { driftBounds } from './drift.ts';
+} from '../../lab/report/format.ts';
+import { renderPage, settingsTable } from '../../lab/report/page.ts';
+import { driftBounds } from '../drift.ts';
+import { describeStolen } from '../run-figures.ts';
+import { type Column, htmlTable, type RenderTable } from '../tables.ts';
 import type { RivalRun, RivalsBench } from './rivals.ts';
 import {
   middle,
@@ -20,9 +22,7 @@ import {
   summarize,
   tpsOf,
   type WaySummary,
-} from './rivals-summary.ts';
-import { describeStolen } from './run-figures.ts';
-import { type Column, htmlTable, type RenderTable } from './tables.ts';
+} from './summary.ts';
 
 const none = '–';
 
@@ -139,9 +139,9 @@ ${left.map(({ way, why }) => `<p class="quiet">Not done: ${escapeMarkup(way)}: $
 <h2>Device and settings</h2>
 ${settingsTable({
   setting: describe(bench),
-  servers: `a primary and two physical replicas, ${databaseKinds.postgres.describePool(settings.poolMb)} each`,
-  data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, primary keys besides`,
-  'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and ${settings.pace.after} wanted after it, seed ${settings.seed}`,
+  servers: `a primary and two physical replicas, ${databaseKinds[settings.engine].describePool(settings.poolMb)} each`,
+  data: `app1's table ${settings.tableMb} MB, those of app2 and app3 ${settings.neighbourTableMb} MB each, primary keys ${databaseKinds[settings.engine].keyIncluded ? 'included' : 'besides'}`,
+  'load of app1': `${settings.clientCount} connections, ${settings.pace.before} reads a second before the switch and ${settings.pace.after} wanted after it, a third of its table, ${settings.hotPlace === undefined ? 'scattered over it' : 'in its middle'}, seed ${settings.seed}`,
   'cold starts': coldCheck(bench),
   mirrors: `for ${settings.mirrorMs / 1000} s each`,
   drift: `a run is compared only if the controls before and behind it differ by no more than ${driftBounds.tps * 100} % in throughput and ${driftBounds.p50 * 100} % in the median read`,
@@ -167,7 +167,7 @@ function throughput(bench: RivalsBench): Chart {
     height: 420,
     series: lines.map(({ way, values }) => ({
       ...{ title: way.title, color: way.color, values },
-      ...{ dashed: way.control === true, strong: way.name === 'forewarm-blocks' },
+      ...{ dashed: way.control === true, strong: way.subject === true },
     })),
     marks: [{ title: 'switch', at: 0 }],
   };
@@ -178,7 +178,7 @@ const windowS = ({ settings }: RivalsBench) => (settings.windowsMs.at(-1) ?? 0) 
 function describe({ version, settings, device, workSetBytes, floorMs }: RivalsBench): string {
   const disk = device.throttled ? `disk limited as ${settings.device}` : `disk not limited: ${device.reason}`;
   const floor = floorMs === 0 ? '' : `, floor ${formatSeconds(floorMs)}`;
-  return `PostgreSQL ${version}, work set ${formatMegabytes(workSetBytes)}${floor}, ${disk}; medians of ${settings.repetitions}`;
+  return `${databaseKinds[settings.engine].title} ${version}, work set ${formatMegabytes(workSetBytes)}${floor}, ${disk}; medians of ${settings.repetitions}`;
 }
 
 /** That caches were dropped is not believed but counted. */
