@@ -1,5 +1,5 @@
 import { databaseKinds } from '../lab/experiment/databases.ts';
-import { type Chart, chartElement } from '../lab/report/charts.ts';
+import { type Chart, type ChartMark, chartElement, type Series } from '../lab/report/charts.ts';
 import { escapeMarkup } from '../lab/report/format.ts';
 import { renderPage, settingsTable } from '../lab/report/page.ts';
 import { renderPanels } from '../lab/report/panels.ts';
@@ -43,14 +43,14 @@ export function paperReport(bench: PaperBench): string {
   const charts: Chart[] = [];
   const sections = settings.cases.map((one, number) => {
     const panels = settings.patterns.flatMap((pattern) => {
-      const chart = panelOf(bench, one, pattern, `panel-${number}-${pattern}`);
-      if (chart === undefined) return [];
-      charts.push(chart);
-      const own =
+      const own = panelOf(bench, one, pattern, `panel-${number}-${pattern}`);
+      if (own.length === 0) return [];
+      charts.push(...own);
+      const told =
         one.load === 'sequence' && pattern !== 'd' && !settings.live
           ? paperOwn[one.vmCount][pattern]
           : undefined;
-      return `<h3>(${pattern}) ${patterns[pattern]}</h3>${own === undefined ? '' : `<p class="quiet">The paper's: ${escapeMarkup(own)}.</p>`}${chartElement(chart)}`;
+      return `<h3>(${pattern}) ${patterns[pattern]}</h3>${told === undefined ? '' : `<p class="quiet">The paper's: ${escapeMarkup(told)}.</p>`}${own.map(chartElement).join('')}`;
     });
     return `<h2>${escapeMarkup(titleOf(one))}</h2>${panels.join('\n')}`;
   });
@@ -86,17 +86,19 @@ export function paperPictures(bench: PaperBench): Readonly<Record<string, string
   const { settings } = bench;
   return Object.fromEntries(
     settings.cases.map((one) => {
-      const panels = settings.patterns.flatMap((pattern) => {
-        const chart = panelOf(bench, one, pattern, pattern);
-        return chart === undefined ? [] : [{ title: `(${pattern}) ${patterns[pattern]}`, chart }];
+      const columns = settings.patterns.flatMap((pattern) => {
+        const charts = panelOf(bench, one, pattern, pattern);
+        return charts.length === 0 ? [] : [{ title: `(${pattern}) ${shortPatterns[pattern]}`, charts }];
       });
       const title = titleOf(one);
-      const label = `${title}, before and after a migration to another replica: ${panels.map((panel) => panel.title).join('; ')}`;
-      const picture = { title, label, panels, note: describe(bench) };
+      const label = `${title}, before and after a migration to another replica: ${columns.map((column) => column.title).join('; ')}`;
+      const picture = { title, label, columns, note: describe(bench) };
       return [`${one.load}-${one.vmCount}`, renderPanels(picture)] as const;
     }),
   );
 }
+
+const shortPatterns: Readonly<Record<Pattern, string>> = { ...patterns, d: 'the same with Forewarm' };
 
 function titleOf({ load, vmCount }: PaperCase): string {
   const vms = vmCount === 1 ? 'One VM' : 'Six VMs';
@@ -105,10 +107,11 @@ function titleOf({ load, vmCount }: PaperCase): string {
     : `${vms}, reading like an application`;
 }
 
-function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string): Chart | undefined {
+/** What the VMs read, and below it what the disks give. */
+function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string): readonly Chart[] {
   const same = bench.runs.filter(({ load, vmCount }) => load === one.load && vmCount === one.vmCount);
   const run = same.findLast((candidate) => candidate.pattern === pattern);
-  if (run === undefined) return undefined;
+  if (run === undefined) return [];
   const { beforeMs, migrationMs, afterMs } = bench.settings;
   const leadMs = Math.max(
     beforeMs,
@@ -117,39 +120,54 @@ function panelOf(bench: PaperBench, one: PaperCase, pattern: Pattern, id: string
   const fromMs = -binMs * Math.ceil(leadMs / binMs);
   const binCount = Math.floor((migrationMs + afterMs - fromMs) / binMs);
   const bins = Array.from({ length: binCount }, (_, i) => i * binMs + fromMs);
-  const series = (points: readonly Point[]) => bins.map((fromMs) => inMb(points, fromMs));
-  const all = same.flatMap(({ read, disks }) => [averageOf(read), disks.source, disks.target]);
-  const most = Math.max(1, ...all.flatMap((points) => bins.map((fromMs) => inMb(points, fromMs) ?? 0)));
-  const own = [{ title: 'switch', at: run.switchedMs[0] / 1_000 }];
-  return {
-    id,
+  const valuesOf = (points: readonly Point[]) => bins.map((fromMs) => inMb(points, fromMs));
+  // The panels of a case are held against each other.
+  const mostOf = (pick: (run: PaperRun) => readonly (readonly Point[])[]) =>
+    Math.max(1, ...same.flatMap((candidate) => pick(candidate).flatMap(valuesOf)).map((value) => value ?? 0));
+  const chart = (name: string, most: number, series: readonly Series[]): Chart => ({
+    id: `${id}-${name}`,
     x: {
       title: 's from the begin of the migration',
       unit: ' s',
       values: bins.map((ms) => (ms + binMs / 2) / 1_000),
     },
-    // The panels of a case are held against each other.
     y: { unit: ' MB/s', most: most * 1.05 },
-    height: 210,
-    series: [
-      {
-        title: run.vmCount === 1 ? 'read by the VM' : 'read by a VM, on average',
-        color: colors.read,
-        values: series(averageOf(run.read)),
-        strong: true,
-      },
-      { title: "source's disk", color: colors.source, values: series(run.disks.source), dashed: true },
-      { title: "target's disk", color: colors.target, values: series(run.disks.target) },
-    ],
+    height: 150,
+    series,
     bands: [{ from: 0, to: run.switchedMs[1] / 1_000, title: 'migration' }],
     marks: [
-      ...(run.intentMs === undefined
-        ? []
-        : [{ title: 'intent', at: run.intentMs / 1_000, color: colors.read }]),
-      ...(run.readyMs === undefined ? [] : [{ title: 'ready', at: run.readyMs / 1_000, color: colors.read }]),
-      ...own,
+      ...markOf('intent', run.intentMs),
+      ...markOf('ready', run.readyMs),
+      { title: 'switch', at: run.switchedMs[0] / 1_000 },
     ],
-  };
+  });
+  const { source, target } = run.disks;
+  return [
+    chart(
+      'read',
+      mostOf(({ read }) => [averageOf(read)]),
+      [
+        {
+          title: run.vmCount === 1 ? 'read by the VM' : 'read by a VM, on average',
+          color: colors.read,
+          values: valuesOf(averageOf(run.read)),
+          strong: true,
+        },
+      ],
+    ),
+    chart(
+      'disks',
+      mostOf(({ disks }) => [disks.source, disks.target]),
+      [
+        { title: "source's disk", color: colors.source, values: valuesOf(source), dashed: true },
+        { title: "target's disk", color: colors.target, values: valuesOf(target) },
+      ],
+    ),
+  ];
+}
+
+function markOf(title: string, atMs: number | undefined): readonly ChartMark[] {
+  return atMs === undefined ? [] : [{ title, at: atMs / 1_000, color: colors.read }];
 }
 
 /** Bytes by time are added up over all points, and so are their durations: the rate of all is a VM's on average. */

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { innodbOf } from '../../lab/experiment/innodb-database.ts';
 import { type Site, tableOf, vms } from '../../lab/experiment/site.ts';
 import type { MysqlServer } from '../../lab/mysql-server.ts';
 import { until } from '../../lab/run.ts';
+import { ForewarmError } from '../../lib/errors.ts';
 import { cold, forewarm, forewarmRelations, mirrors, sleep } from './common-ways.ts';
 import { replaySamples } from './replay.ts';
 import { executedStatements } from './sampled-statements.ts';
@@ -73,13 +74,15 @@ async function carryPool(site: Site, percent: number): Promise<undefined> {
     timeoutMs: longestMs,
     everyMs: 20,
   });
-  copyFileSync(dump, join(target.dataDir, dumpFile));
+  // The server may run as a user who may not read the other's file.
+  writeFileSync(join(target.dataDir, dumpFile), readFileSync(dump), { mode: 0o644 });
   const before = await loadStatus(target);
   await target.query('SET GLOBAL innodb_buffer_pool_load_now = ON');
   await until(
     'the target to have loaded the dump',
     async () => {
       const status = await loadStatus(target);
+      if (status.startsWith('Cannot')) throw new ForewarmError('lab_unavailable', status);
       return status !== before && status.includes('completed') ? true : undefined;
     },
     { timeoutMs: longestMs, everyMs: 20, hint: () => target.log().trim().split('\n').slice(-3).join('\n') },

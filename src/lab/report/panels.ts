@@ -1,91 +1,136 @@
-import type { Chart, Series } from './charts.ts';
+import type { Chart, ChartMark, Series } from './charts.ts';
 import { niceStep, svgPicture, svgText } from './svg.ts';
 
-export interface Panel {
+/** Charts below each other under one title. */
+export interface Column {
   readonly title: string;
-  readonly chart: Chart;
+  readonly charts: readonly Chart[];
 }
 
 const width = 900;
-const columnCount = 2;
-const head = 84;
+const frame = { left: 58, right: 884, gap: 20 };
+const head = 112;
 const foot = 34;
-const panelHeight = 210;
-/** Within a panel. */
-const plot = { left: 52, right: 432, top: 30, bottom: 172 };
+const plotHeight = 120;
+/** Under each plot, for what stands along its axis. */
+const below = 34;
 const quiet = '#6b7280';
+const shade = '#e8ecf2';
 
-/** Charts of the same series and axes, two in a row, as one SVG picture. */
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/**
+ * Columns side by side as one SVG picture. Charts that stand in one row have the same axes, and all columns have as many
+ * charts.
+ */
 export function renderPanels(picture: {
   readonly title: string;
   /** What is seen, in a sentence, for those who cannot see it. */
   readonly label: string;
-  readonly panels: readonly Panel[];
+  readonly columns: readonly Column[];
   /** One line on where the figures come from. */
   readonly note: string;
 }): string {
-  const { title, label, panels, note } = picture;
-  const height = head + Math.ceil(panels.length / columnCount) * panelHeight + foot;
-  const drawn = panels.map((panel, index) => {
-    const x = ((index % columnCount) * width) / columnCount;
-    const y = head + Math.floor(index / columnCount) * panelHeight;
-    return `<g transform="translate(${x} ${y})">${drawPanel(panel).join('')}</g>`;
+  const { title, label, columns, note } = picture;
+  const charts = columns[0]?.charts ?? [];
+  const height = head + charts.length * (plotHeight + below) + foot;
+  const step = (frame.right - frame.left + frame.gap) / Math.max(1, columns.length);
+  const drawn = columns.flatMap((column, x) => {
+    const left = frame.left + x * step;
+    const plots = column.charts.flatMap((chart, y) => {
+      const top = head + y * (plotHeight + below);
+      const box = { left, right: left + step - frame.gap, top, bottom: top + plotHeight };
+      return drawChart(chart, box, { x, y });
+    });
+    return [svgText({ x: left, y: head - 10, weight: 600, size: 12 }, column.title), ...plots];
   });
   return svgPicture({ width, height, label }, [
-    svgText({ x: plot.left, y: 30, weight: 700, size: 17 }, title),
-    ...legend(panels[0]?.chart.series ?? []),
+    svgText({ x: frame.left, y: 30, weight: 700, size: 17 }, title),
+    ...legend(charts),
     ...drawn,
-    svgText({ x: plot.left, y: height - 14, color: quiet }, note),
+    svgText({ x: frame.left, y: height - 14, color: quiet }, note),
   ]);
 }
 
-function legend(series: readonly Series[]): readonly string[] {
-  return series.map((one, index) => {
-    const x = plot.left + index * 200;
-    const line = `<line x1="${x}" x2="${x + 26}" y1="58" y2="58" ${strokeOf(one)}/>`;
-    return line + svgText({ x: x + 34, y: 62 }, one.title);
+function legend(charts: readonly Chart[]): readonly string[] {
+  const series = charts.flatMap((chart) => chart.series);
+  const line = (one: Series, x: number) =>
+    `<line x1="${x}" x2="${x + 26}" y1="58" y2="58" ${strokeOf(one)}/>`;
+  const bands = new Set(charts.flatMap(({ bands: all = [] }) => all.flatMap(({ title }) => title ?? [])));
+  const samples = [
+    ...series.map((one) => ({ title: one.title, draw: (x: number) => line(one, x) })),
+    ...[...bands].map((title) => ({
+      title,
+      draw: (x: number) => `<rect x="${x}" y="50" width="26" height="16" fill="${shade}"/>`,
+    })),
+  ];
+  let x = frame.left;
+  return samples.map(({ title, draw }) => {
+    const at = x;
+    x += 70 + 7 * title.length;
+    return draw(at) + svgText({ x: at + 34, y: 62 }, title);
   });
 }
 
-function drawPanel({ title, chart }: Panel): readonly string[] {
+/** The scale stands at the first of a row, the names of marks at the first of a column: the others have the same. */
+function drawChart(
+  chart: Chart,
+  box: Box,
+  place: { readonly x: number; readonly y: number },
+): readonly string[] {
   const { values, unit: xUnit } = chart.x;
   const [from, to] = [Math.floor(values[0] ?? 0), Math.ceil(values.at(-1) ?? 1)];
   const known = chart.series.flatMap(({ values: all }) => all.filter((value) => value !== null));
   const most = chart.y.most ?? Math.max(1, ...known);
-  const x = (at: number) => plot.left + ((at - from) / (to - from)) * (plot.right - plot.left);
-  const y = (value: number) => plot.bottom - (value / most) * (plot.bottom - plot.top);
-  const rows = multiples(0, most, niceStep(most / 4)).map(
-    (value) =>
-      `<line x1="${plot.left}" x2="${plot.right}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#e3e6eb"/>` +
-      svgText(
-        { x: plot.left - 6, y: y(value) + 4, anchor: 'end', size: 11 },
-        `${value}${value === 0 ? chart.y.unit : ''}`,
-      ),
-  );
-  const ticks = multiples(from, to, niceStep((to - from) / 8)).map((value) =>
+  const x = (at: number) => box.left + ((at - from) / (to - from)) * (box.right - box.left);
+  const y = (value: number) => box.bottom - (value / most) * (box.bottom - box.top);
+  const rows = multiples(0, most, niceStep(most / 4)).map((value) => {
+    const at = y(value).toFixed(1);
+    const line = `<line x1="${box.left}" x2="${box.right}" y1="${at}" y2="${at}" stroke="#e3e6eb"/>`;
+    const text = `${value}${value === 0 ? chart.y.unit : ''}`;
+    return (
+      line +
+      (place.x === 0 ? svgText({ x: box.left - 6, y: y(value) + 4, anchor: 'end', size: 11 }, text) : '')
+    );
+  });
+  const ticks = multiples(from, to, niceStep((to - from) / 5)).map((value) =>
     svgText(
-      { x: x(value), y: plot.bottom + 16, anchor: 'middle', size: 11 },
-      `${value}${value === 0 ? '' : xUnit}`,
+      { x: x(value), y: box.bottom + 15, anchor: 'middle', size: 11 },
+      value === 0 ? '0' : `${value}${xUnit}`,
     ),
   );
   const bands = (chart.bands ?? []).map(
     (band) =>
-      `<rect x="${x(band.from).toFixed(1)}" y="${plot.top}" width="${(x(band.to) - x(band.from)).toFixed(1)}" height="${plot.bottom - plot.top}" fill="#eef1f5"/>` +
-      svgText({ x: x(band.from) + 4, y: plot.bottom - 6, size: 11, color: quiet }, band.title ?? ''),
+      `<rect x="${x(band.from).toFixed(1)}" y="${box.top}" width="${(x(band.to) - x(band.from)).toFixed(1)}" height="${box.bottom - box.top}" fill="${shade}"/>`,
   );
-  const marks = (chart.marks ?? []).map((mark) => {
-    const at = x(mark.at);
-    return (
-      `<line x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${plot.top}" y2="${plot.bottom}" stroke="${mark.color ?? '#374151'}" stroke-dasharray="3 3"/>` +
-      svgText(
-        { x: at - 4, y: plot.top + 11, anchor: 'end', size: 11, color: mark.color ?? '#374151' },
-        mark.title,
-      )
-    );
-  });
+  const marks = chart.marks ?? [];
   const lines = chart.series.map((one) => lineOf(one, values, { x, y }));
-  const heading = svgText({ x: plot.left, y: 18, weight: 600 }, title);
-  return [heading, ...bands, ...rows, ...ticks, ...marks, ...lines];
+  return [
+    ...[...bands, ...rows, ...ticks],
+    ...marks.map((mark) => lineAt(mark, x(mark.at), box)),
+    ...lines,
+    ...(place.y === 0 ? marks.map((mark, at) => nameAt(mark, x(mark.at), { box, at })) : []),
+  ];
+}
+
+const markColor = ({ color = '#374151' }: ChartMark): string => color;
+
+function lineAt(mark: ChartMark, x: number, { top, bottom }: Box): string {
+  const at = x.toFixed(1);
+  return `<line x1="${at}" x2="${at}" y1="${top}" y2="${bottom}" stroke="${markColor(mark)}" stroke-dasharray="3 3"/>`;
+}
+
+/** Before the mark, or behind it where there is no room before; each mark's a line lower than the one before. */
+function nameAt(mark: ChartMark, x: number, { box, at }: { readonly box: Box; readonly at: number }): string {
+  const room = x - box.left > 40;
+  const place = { x: room ? x - 4 : x + 4, y: box.bottom - 8 - 12 * at } as const;
+  const look = { anchor: room ? 'end' : 'start', size: 11, color: markColor(mark) } as const;
+  return svgText({ ...place, ...look }, mark.title);
 }
 
 /** A line for each stretch that has values. */
