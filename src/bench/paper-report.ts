@@ -92,7 +92,8 @@ export function paperPictures(bench: PaperBench): Readonly<Record<string, string
       });
       const title = titleOf(one);
       const label = `${title}, before and after a migration to another replica: ${columns.map((column) => column.title).join('; ')}`;
-      const picture = { title, label, columns, note: describe(bench) };
+      const note = `${settingOf(bench)}; the last of ${settings.repetitions}`;
+      const picture = { title, label, columns, note };
       return [`${one.load}-${one.vmCount}`, renderPanels(picture)] as const;
     }),
   );
@@ -194,10 +195,13 @@ function guestsText({ accelerator, runs }: PaperBench): string {
 }
 
 function describe(bench: PaperBench): string {
-  const { version, settings, device } = bench;
+  const guests = bench.settings.live ? ` ${guestsText(bench)}` : '';
+  return `${settingOf(bench)}; medians of ${bench.settings.repetitions}.${guests}`;
+}
+
+function settingOf({ version, settings, device }: PaperBench): string {
   const disk = device.throttled
     ? `each replica's disk limited as ${settings.device}`
     : `disks not limited: ${device.reason}`;
-  const guests = settings.live ? ` ${guestsText(bench)}` : '';
-  return `${databaseKinds[settings.engine].title} ${version}, ${settings.dataMb} MB of data, ${disk}; medians of ${settings.repetitions}.${guests}`;
+  return `${databaseKinds[settings.engine].title} ${version}, ${settings.dataMb} MB of data, ${disk}`;
 }

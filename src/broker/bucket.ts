@@ -23,10 +23,7 @@ export class Bucket<T> {
   }
 
   async get(key: string): Promise<Stored<T> | null> {
-    const entry = await this.#kv.get(key).catch((error) => {
-      throw jetStreamError(error);
-    });
-    return entry === null ? null : this.#read(entry);
+    return (await this.getWithRevision(key)).stored;
   }
 
   /** Writes whatever was there; returns the revision. */
@@ -46,12 +43,15 @@ export class Bucket<T> {
     return await this.#unlessConflict(() => this.#kv.update(key, this.#encode(key, value), revision));
   }
 
-  /** Of the last write or deletion; null where the key never was. Revisions of a bucket only rise. */
-  async lastRevision(key: string): Promise<number | null> {
+  /**
+   * The entry, and the revision of the last write or deletion, which is null where the key never was. Revisions of a
+   * bucket only rise.
+   */
+  async getWithRevision(key: string): Promise<{ stored: Stored<T> | null; lastRevision: number | null }> {
     const entry = await this.#kv.get(key).catch((error) => {
       throw jetStreamError(error);
     });
-    return entry?.revision ?? null;
+    return { stored: entry === null ? null : this.#read(entry), lastRevision: entry?.revision ?? null };
   }
 
   async delete(key: string): Promise<void> {

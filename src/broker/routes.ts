@@ -3,6 +3,11 @@ import { wireVersion } from '../messages/names.ts';
 import type { Route } from '../messages/route.ts';
 import type { Bucket, Stored } from './bucket.ts';
 
+interface RouteWanted {
+  readonly replica: string;
+  readonly migration?: string;
+}
+
 /** Which replica each VM's connections go to. */
 export class Routes {
   readonly #bucket: Bucket<Route>;
@@ -36,16 +41,23 @@ export class Routes {
    * is set anew. Setting it twice for one migration, or to where it points already, changes nothing. Rejects
    * with `route_conflict` after ten lost races.
    */
-  async set(vm: string, to: { readonly replica: string; readonly migration?: string }): Promise<Route> {
+  async set(vm: string, to: RouteWanted): Promise<Route> {
+    return (await this.setUnless(vm, to, () => false))!;
+  }
+
+  /** The same, but null, and nothing is changed, where `keep` says so of the route that there is. */
+  async setUnless(vm: string, to: RouteWanted, keep: (current: Route) => boolean): Promise<Route | null> {
     for (let attempt = 0; attempt < 10; attempt++) {
-      const current = await this.#bucket.get(vm);
-      if (current !== null && current.value.replica === to.replica) return current.value;
-      if (current !== null && to.migration !== undefined && current.value.migration === to.migration)
-        return current.value;
+      const { stored: current, lastRevision } = await this.#bucket.getWithRevision(vm);
+      if (current !== null) {
+        if (keep(current.value)) return null;
+        if (current.value.replica === to.replica) return current.value;
+        if (to.migration !== undefined && current.value.migration === to.migration) return current.value;
+      }
       const route: Route = {
         v: wireVersion,
         replica: to.replica,
-        epoch: (current?.value.epoch ?? (await this.#bucket.lastRevision(vm)) ?? 0) + 1,
+        epoch: (current?.value.epoch ?? lastRevision ?? 0) + 1,
         ...(to.migration === undefined ? {} : { migration: to.migration }),
         at: new Date().toISOString(),
       };

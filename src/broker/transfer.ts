@@ -6,6 +6,8 @@ import type { Requests } from './requests.ts';
 /** How long an encoded work set waits to be fetched, and how many bytes of them are kept. */
 const keepMs = 120_000;
 const keepBytes = 256 * 1024 * 1024;
+/** Up to here the answer holds the work set itself; every server's limit of a payload is above that. */
+const inlineBytes = 16 * 1024;
 
 /** Encoded work sets in pieces below NATS's payload limit, pulled by the one who asked: nobody is flooded. */
 export class OutgoingTransfers {
@@ -28,6 +30,7 @@ export class OutgoingTransfers {
       bytes: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
       takenAt,
+      ...(bytes.length > inlineBytes ? {} : { inline: Buffer.from(bytes).toString('base64') }),
     };
   }
 
@@ -45,7 +48,7 @@ export class OutgoingTransfers {
   }
 }
 
-/** Asks a source for a work set and pulls its pieces, four at a time. Checked by its SHA-256. */
+/** Asks a source for a work set; one that is not in the answer is pulled in pieces, four at a time. Checked by its SHA-256. */
 export async function fetchWorkSetBytes(
   requests: Requests,
   source: string,
@@ -53,6 +56,21 @@ export async function fetchWorkSetBytes(
   timeoutMs: number,
 ): Promise<Uint8Array> {
   const reply = await requests.ask(source, 'workset', request, workSetReplySchema, timeoutMs);
+  const bytes =
+    reply.inline === undefined
+      ? await pullPieces(requests, source, { reply, timeoutMs })
+      : Buffer.from(reply.inline, 'base64');
+  if (bytes.length !== reply.bytes || createHash('sha256').update(bytes).digest('hex') !== reply.sha256)
+    throw damaged(source);
+  return bytes;
+}
+
+/** Shorter than was said where a piece is. */
+async function pullPieces(
+  requests: Requests,
+  source: string,
+  { reply, timeoutMs }: { readonly reply: WorkSetReply; readonly timeoutMs: number },
+): Promise<Uint8Array> {
   const bytes = new Uint8Array(reply.bytes);
   let offset = 0;
   for (let first = 0; first < reply.chunks; first += 4) {
@@ -66,9 +84,7 @@ export async function fetchWorkSetBytes(
       offset += piece.length;
     }
   }
-  if (offset !== bytes.length || createHash('sha256').update(bytes).digest('hex') !== reply.sha256)
-    throw damaged(source);
-  return bytes;
+  return bytes.subarray(0, offset);
 }
 
 function damaged(source: string): ForewarmError {

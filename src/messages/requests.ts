@@ -14,7 +14,7 @@ export const workSetRequestSchema = z.looseObject({
 });
 export type WorkSetRequest = z.infer<typeof workSetRequestSchema>;
 
-/** The answer: `chunks` pieces of an encoded work set are fetched by `token`, one request each. */
+/** The answer: `chunks` pieces of an encoded work set are fetched by `token`, one request each, where it is not `inline`. */
 export const workSetReplySchema = z.looseObject({
   v: versionSchema,
   token: z.string(),
@@ -22,6 +22,8 @@ export const workSetReplySchema = z.looseObject({
   bytes: z.int().nonnegative(),
   sha256: z.string(),
   takenAt: timeSchema,
+  /** All of a small one, in base64. */
+  inline: z.base64().optional(),
 });
 export type WorkSetReply = z.infer<typeof workSetReplySchema>;
 

@@ -1,5 +1,11 @@
 import { promisify } from 'node:util';
-import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import {
+  brotliCompress,
+  brotliCompressSync,
+  brotliDecompress,
+  brotliDecompressSync,
+  constants,
+} from 'node:zlib';
 import { z } from 'zod';
 import { ForewarmError } from '../lib/errors.ts';
 import { nameSchema, timeSchema } from '../messages/names.ts';
@@ -73,8 +79,25 @@ const headerSchema = z.looseObject({
   relations: z.array(relationHeaderSchema),
 });
 
-const compress = promisify(brotliCompress);
-const decompress = promisify(brotliDecompress);
+/** Up to here it takes less time than handing it to another thread does: measured at 330 bytes, 40 µs of 430 for both ways. */
+const atOnceBytes = 64 * 1024;
+const compressAside = promisify(brotliCompress);
+const decompressAside = promisify(brotliDecompress);
+
+async function compress(body: Buffer): Promise<Buffer> {
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: quality,
+    [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
+  };
+  return body.length <= atOnceBytes ? brotliCompressSync(body, { params }) : compressAside(body, { params });
+}
+
+async function decompress(bytes: Buffer, bodyBytes: number): Promise<Buffer> {
+  const maxOutputLength = Math.max(1, bodyBytes);
+  return bodyBytes <= atOnceBytes
+    ? brotliDecompressSync(bytes, { maxOutputLength })
+    : decompressAside(bytes, { maxOutputLength });
+}
 
 /** A work set as bytes, a byte or less for each range. */
 export async function encodeWorkSet(workSet: WorkSet): Promise<Uint8Array> {
@@ -94,9 +117,7 @@ export async function encodeWorkSet(workSet: WorkSet): Promise<Uint8Array> {
   length.writeUInt32LE(header.length);
   const body = Buffer.concat([length, header, ...columns]);
   columns.length = 0;
-  const compressed = await compress(body, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: body.length },
-  });
+  const compressed = await compress(body);
   const prefix = Buffer.alloc(prefixBytes);
   prefix[0] = workSetEncodingVersion;
   prefix.writeUInt32LE(body.length, 1);
@@ -119,9 +140,7 @@ export async function decodeWorkSet(
   }
   const bodyBytes = bytes.readUInt32LE(1);
   if (bodyBytes > limits.bodyBytes) throw malformed(`claims ${bodyBytes} bytes, over ${limits.bodyBytes}`);
-  const body = await decompress(bytes.subarray(prefixBytes), {
-    maxOutputLength: Math.max(1, bodyBytes),
-  }).catch((cause: unknown) => {
+  const body = await decompress(bytes.subarray(prefixBytes), bodyBytes).catch((cause: unknown) => {
     throw malformed(`does not decompress to its ${bodyBytes} bytes`, cause);
   });
   if (body.length !== bodyBytes) throw malformed(`has ${body.length} bytes, claims ${bodyBytes}`);

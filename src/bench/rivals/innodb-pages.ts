@@ -21,8 +21,9 @@ export function innodbPagesOf(file: string): readonly IndexPage[] {
       ...{ level: page.readUInt16BE(at.level), ids: page.readUInt16BE(at.records) },
     };
   });
-  // The root of the first index is always there.
-  const own = pages.filter(({ isIndex, index }) => isIndex && index === pages[rootPage]?.index);
+  // Its root comes before its other pages, and a page that was freed keeps what it was.
+  const root = pages.find(({ isIndex }) => isIndex);
+  const own = pages.filter(({ isIndex, index }) => isIndex && index === root?.index);
   const leaves: IndexPage[] = [];
   let leaf = own.find(({ level, previous }) => level === 0 && previous === noPage);
   for (; leaf !== undefined; leaf = leaf.next === noPage ? undefined : pages[leaf.next]) {
@@ -31,5 +32,3 @@ export function innodbPagesOf(file: string): readonly IndexPage[] {
   const above = own.filter(({ level }) => level > 0).map(({ block }) => ({ block, leaf: false, ids: 0 }));
   return [...above, ...leaves];
 }
-
-const rootPage = 3;

@@ -16,6 +16,8 @@ export async function mapInnodbPool(
   server: MysqlServer,
   tables: readonly { readonly name: string; readonly file: string }[],
 ): Promise<PoolMap> {
+  // Pages of a table that nobody has opened since the start have no name there.
+  for (const { name } of tables) await server.query('SELECT 1 FROM ?? LIMIT 0', [name]);
   const nameOf = (table: string) => `\`${defaultDatabase}\`.\`${table}\``;
   const rows = await server.query<{ name: string; page: number; young: number; used: number | string }>(
     `SELECT TABLE_NAME AS name, PAGE_NUMBER AS page, CAST(IS_OLD AS CHAR) IN ('NO', '0') AS young,
