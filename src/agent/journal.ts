@@ -5,6 +5,8 @@ import { retry } from '../lib/retry.ts';
 import type { MigrationEvent } from '../messages/event.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 
+const soonMs = 250;
+
 /**
  * Writes one migration's record and events without making the warming wait: while NATS is away they
  * are kept, and written in their order when it is back. Of records, and of progress events, only the
@@ -18,6 +20,7 @@ export class Journal {
   #progress: MigrationEvent | null = null;
   #record: MigrationRecord | null = null;
   #pump: Promise<void> | null = null;
+  #soon: NodeJS.Timeout | undefined;
 
   /** `signal` gives up what could not be written yet: the agent is stopping. */
   constructor(broker: Broker, logger: Logger, signal: AbortSignal) {
@@ -36,6 +39,12 @@ export class Journal {
     this.#start();
   }
 
+  /** For figures alone: with what is saved next, or in a moment. */
+  saveSoon(record: MigrationRecord): void {
+    this.#record = record;
+    this.#soon ??= setTimeout(() => this.#start(), soonMs);
+  }
+
   /** A step of the audit trail; the same `dedupe` twice is one event. */
   step(event: MigrationEvent, dedupe: string): void {
     this.#steps.push({ event, dedupe });
@@ -49,6 +58,7 @@ export class Journal {
 
   /** Resolves when everything is written, or the signal aborted. */
   async flush(): Promise<void> {
+    if (this.#record !== null) this.#start();
     while (this.#pump !== null) await this.#pump;
   }
 
@@ -78,6 +88,8 @@ export class Journal {
   }
 
   #gathered(): readonly (() => Promise<void>)[] {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     const [record, steps, progress] = [this.#record, this.#steps.splice(0), this.#progress];
     this.#record = null;
     this.#progress = null;

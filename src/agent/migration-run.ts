@@ -125,7 +125,7 @@ export class MigrationRun {
     const before = this.#record;
     this.#record = { ...before, ...patch };
     this.parts.metrics.migration(before, this.#record);
-    this.#journal.save(this.#record);
+    this.#journal.saveSoon(this.#record);
   }
 
   progress(progress: Progress): void {

@@ -72,10 +72,11 @@ export function addObservation(
 
   const statements = ageStatements(previous, seen, keep);
   const explained = sum([...weights.values()].map((one) => one.weight));
-  const kept = [...weights.values()]
-    .filter((one) => one.weight > 0 && (shown.has(nameKey(one)) || one.weight >= explained * fadedShare))
-    .sort((a, b) => b.weight - a.weight || nameKey(a).localeCompare(nameKey(b)))
-    .slice(0, relationLimit);
+  const kept = [...weights]
+    .filter(([key, { weight }]) => weight > 0 && (shown.has(key) || weight >= explained * fadedShare))
+    .sort(([a, one], [b, other]) => other.weight - one.weight || a.localeCompare(b))
+    .slice(0, relationLimit)
+    .map(([, one]) => one);
   const total = sum(kept.map((one) => one.weight));
   const unexplained = (previous?.unexplained.weight ?? 0) * keep + sum(seen.unexplained.map((s) => s.blocks));
   return {

@@ -3,6 +3,9 @@ import type { OwnedChild, OwnedProcesses } from '../../lab/owned-processes.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
+/** The young generation as one process of hundreds of agents needs it; each has a process of its own where it is installed. */
+const nodeFlags = ['--expose-gc', '--max-semi-space-size=64'];
+
 /** The parent's handle of a process of agents, over kills and new starts. */
 export class AgentsProcess {
   readonly config: AgentWorkerConfig;
@@ -35,7 +38,7 @@ export class AgentsProcess {
   async start(): Promise<void> {
     const running = this.#owned.spawn(
       process.execPath,
-      ['--expose-gc', ...this.#script, JSON.stringify(this.config)],
+      [...nodeFlags, ...this.#script, JSON.stringify(this.config)],
       { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
     );
     this.#running = running;
