@@ -3,8 +3,8 @@ import type { OwnedChild, OwnedProcesses } from '../../lab/owned-processes.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
-/** The young generation as one process of hundreds of agents needs it; each has a process of its own where it is installed. */
-const nodeFlags = ['--expose-gc', '--max-semi-space-size=64'];
+/** For a process of hundreds of agents on few processors; where it is installed, each has a process of its own. */
+const nodeFlags = ['--expose-gc', '--max-semi-space-size=64', '--single-threaded-gc'];
 
 /** The parent's handle of a process of agents, over kills and new starts. */
 export class AgentsProcess {
