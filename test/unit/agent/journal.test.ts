@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { Journal } from '../../../src/agent/journal.ts';
+import type { Broker } from '../../../src/broker/broker.ts';
+import { ForewarmError } from '../../../src/lib/errors.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+import type { MigrationEvent } from '../../../src/messages/event.ts';
+import type { MigrationRecord } from '../../../src/messages/record.ts';
+
+/** A mock of NATS: what it is sent at once, and in which order it stores; the sends of `failing` fail the first time. */
+class Store {
+  readonly sent: string[] = [];
+  readonly stored: string[] = [];
+  readonly failing = new Set<string>();
+
+  get broker(): Broker {
+    const take = async (what: string) => {
+      this.sent.push(what);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (this.failing.delete(what)) throw new ForewarmError('broker_unreachable', 'it is away');
+      this.stored.push(what);
+    };
+    return {
+      records: {
+        put: (_: string, { state, residency = 0 }: MigrationRecord) => take(`record ${state} ${residency}`),
+      },
+      events: {
+        publish: ({ state, progress }: MigrationEvent) => take(`event ${progress ? 'progress' : state}`),
+      },
+    } as unknown as Broker;
+  }
+}
+
+const record = (state: MigrationRecord['state'], residency?: number) =>
+  ({ id: 'm', state, ...(residency === undefined ? {} : { residency }) }) as MigrationRecord;
+const event = (state: MigrationEvent['state'], more: Partial<MigrationEvent> = {}) =>
+  ({ id: 'm', state, ...more }) as MigrationEvent;
+const journalOf = (store: Store) => new Journal(store.broker, silentLogger, new AbortController().signal);
+
+test('what has gathered while something is written is sent at once, the newest record alone', async () => {
+  const store = new Store();
+  const journal = journalOf(store);
+  journal.step(event('accepted'), 'a');
+  await Promise.resolve();
+  journal.save(record('profiling'));
+  journal.step(event('profiling'), 'b');
+  journal.save(record('warming'));
+  journal.step(event('warming'), 'c');
+  journal.progress(event('warming', { progress: {} as never }));
+  expect(journal.backlog).toBe(4);
+  await journal.flush();
+  expect(store.sent).toEqual([
+    'event accepted',
+    'record warming 0',
+    'event profiling',
+    'event warming',
+    'event progress',
+  ]);
+  expect(store.stored).toEqual(store.sent);
+  expect(journal.backlog).toBe(0);
+});
+
+test('where one cannot be written, it and all behind it are written again in their order', async () => {
+  const store = new Store();
+  store.failing.add('event profiling');
+  const journal = journalOf(store);
+  journal.step(event('accepted'), 'a');
+  await Promise.resolve();
+  for (const state of ['profiling', 'warming', 'ready'] as const) journal.step(event(state), state);
+  await journal.flush();
+  // NATS knows by their names those that it has.
+  expect(store.stored.slice(-3)).toEqual(['event profiling', 'event warming', 'event ready']);
+  expect(store.stored.filter((one) => one === 'event accepted')).toHaveLength(1);
+});
+
+test('figures alone wait for the next step, or for a moment, and are not lost at the end', async () => {
+  const store = new Store();
+  const journal = journalOf(store);
+  journal.saveSoon(record('warming', 0.1));
+  journal.saveSoon(record('warming', 0.2));
+  expect(store.sent).toEqual([]);
+  journal.step(event('ready'), 'r');
+  await journal.flush();
+  expect(store.stored).toEqual(['record warming 0.2', 'event ready']);
+  journal.saveSoon(record('ready', 0.3));
+  await expect.poll(() => store.stored.at(-1)).toBe('record ready 0.3');
+  journal.saveSoon(record('ready', 0.4));
+  await journal.flush();
+  expect(store.stored.at(-1)).toBe('record ready 0.4');
+  expect(store.stored).toHaveLength(4);
+});
