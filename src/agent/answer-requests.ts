@@ -46,7 +46,7 @@ export function createAnsweringService(options: {
       const startMs = systemClock.monotonicMs();
       const workSet = await workSets.of(vm, maxAgeMs);
       // The burst takes as long as it takes; the next round of the migration has its fruit.
-      if (sharpen) void profiles.sharpen(vm);
+      if (sharpen) void profiles.sharpen();
       let bytes = encoded.get(workSet);
       if (bytes === undefined) {
         bytes = await encodeWorkSet(workSet);

@@ -87,48 +87,34 @@ export class Intake implements Service {
 
   async #accept(intent: Intent): Promise<IntentVerdict> {
     const { broker, config, logger } = this.#parts;
+    const [known, pointer] = await Promise.all([broker.records.get(intent.id), broker.vms.get(intent.vm)]);
+    if (known !== null) {
+      // The record may have been stored by an agent that died before it marked the migration active.
+      if (known.value.target === config.replica && !isEnd(known.value.state)) await this.#start(known.value);
+      else
+        logger.info(
+          { migration: intent.id, vm: intent.vm, state: known.value.state },
+          'an intent that was served already',
+        );
+      return 'done';
+    }
     const now = systemClock.now();
     const record = recordFromIntent(intent, now);
     const admission = admit(intent, { replica: config.replica, now, expiryMs: config.hold.expiryMs });
-    const first = admission.admit ? record : refused(record, admission, now);
-    const [created, pointer] = await Promise.all([
-      broker.records.create(intent.id, first),
-      broker.vms.get(intent.vm),
-    ]);
-    if (created === null) return await this.#acceptAgain(intent, pointer?.value);
     const refusal = admission.admit ? await this.#supersede(intent, pointer?.value) : admission;
     if (refusal !== null) {
       await this.#refuse(record, refusal);
       return 'done';
     }
+    const created = await broker.records.create(intent.id, record);
+    if (created === null) return await this.#accept(intent);
     const { id: migration, vm, source, target, deadline, issuedBy } = intent;
     logger.info({ migration, vm, source, target, deadline, issuedBy }, 'migration is accepted');
-    await this.#begin(record, { accepted: true });
-    return 'done';
-  }
-
-  /** Its record is there: that of an agent that died before it was done with the intent, or of one that was. */
-  async #acceptAgain(intent: Intent, pointer: VmPointer | undefined): Promise<IntentVerdict> {
-    const { broker, config, logger } = this.#parts;
-    const known = (await broker.records.get(intent.id))?.value;
-    // It expired in between, or cannot be read.
-    if (known === undefined) return 'later';
-    const { id: migration, vm, state } = known;
-    if (known.target !== config.replica || isEnd(state)) {
-      logger.info({ migration, vm, state }, 'an intent that was served already');
-      return 'done';
-    }
-    const refusal = await this.#supersede(intent, pointer);
-    if (refusal === null) await this.#begin(known);
-    else await this.#refuse(known, refusal);
-    return 'done';
-  }
-
-  async #begin(record: MigrationRecord, now: { readonly accepted?: true } = {}): Promise<void> {
     await Promise.all([
-      this.#parts.broker.vms.put(record.vm, this.#pointer(record)),
-      this.#start(record, now),
+      broker.vms.put(intent.vm, this.#pointer(record)),
+      this.#start(record, { accepted: true }),
     ]);
+    return 'done';
   }
 
   /** One migration a VM: an older one is aborted where it is warmed; an older intent is itself superseded. */
@@ -185,27 +171,19 @@ export class Intake implements Service {
     await run.written();
   }
 
-  /**
-   * `accepted`: just now, and its record is stored; else an agent before this one may have told some of its states.
-   * Resolves when it is marked as active; its work has begun by then.
-   */
+  /** `accepted`: just now, and its record is stored; else an agent before this one may have told some of its states. */
   async #start(record: MigrationRecord, now: { readonly accepted?: true } = {}): Promise<MigrationRun> {
-    const { broker, config } = this.#parts;
-    const marked = broker.active.put(pairKey(config.replica, record.id), this.#pointer(record));
-    const run = this.#runs.get(record.id) ?? this.#work(record, now);
-    await marked;
-    return run;
-  }
-
-  #work(record: MigrationRecord, now: { readonly accepted?: true }): MigrationRun {
+    const running = this.#runs.get(record.id);
+    if (running !== undefined) return running;
     const { broker, config, logger } = this.#parts;
+    const key = pairKey(config.replica, record.id);
+    await broker.active.put(key, this.#pointer(record));
     const run = new MigrationRun(this.#parts, record, this.#stop);
     this.#runs.set(record.id, run);
     const work = run.run(this.#stop, now).finally(async () => {
       this.#runs.delete(record.id);
       this.#working.delete(work);
       if (!isEnd(run.record.state)) return;
-      const key = pairKey(config.replica, record.id);
       await retry(() => broker.active.delete(key), { signal: this.#stop }).catch((error) =>
         logger.warn({ error: String(error) }, 'the mark of an ended migration stays until the next start'),
       );
@@ -238,11 +216,12 @@ export class Intake implements Service {
     await run.written();
   }
 
-  async #refuse(record: MigrationRecord, refusal: Refusal): Promise<void> {
-    const { code, reason: message } = refusal;
-    const ended = refused(record, refusal, systemClock.now());
-    await this.#parts.broker.records.put(record.id, ended);
-    await this.#reject(record.id, { code, message }, ended);
+  async #refuse(record: MigrationRecord, { state, code, reason }: Refusal): Promise<void> {
+    const { broker } = this.#parts;
+    const endedAt = systemClock.now().toISOString();
+    const refused = { ...record, state, reason, error: { code, message: reason }, endedAt };
+    await broker.records.create(record.id, refused);
+    await this.#reject(record.id, { code, message: reason }, refused);
   }
 
   /** Says why a message was refused, under the best name that it has. */
@@ -277,10 +256,6 @@ export class Intake implements Service {
     const at = systemClock.now().toISOString();
     return { v: wireVersion, migration: record.id, target: record.target, at } as const;
   }
-}
-
-function refused(record: MigrationRecord, { state, code, reason }: Refusal, at: Date): MigrationRecord {
-  return { ...record, state, reason, error: { code, message: reason }, endedAt: at.toISOString() };
 }
 
 interface Refusal {

@@ -39,7 +39,7 @@ export class Journal {
     this.#start();
   }
 
-  /** For figures alone: with what is saved next, or in a moment. */
+  /** For figures alone: with what is written next, or in a moment. */
   saveSoon(record: MigrationRecord): void {
     this.#record = record;
     this.#soon ??= setTimeout(() => this.#start(), soonMs);
@@ -68,39 +68,33 @@ export class Journal {
     });
   }
 
-  /** What has gathered is sent at once: NATS stores it in the order in which it was sent. */
   async #write(): Promise<void> {
-    for (let writes = this.#gathered(); writes.length > 0; writes = this.#gathered()) {
-      const sent = await Promise.allSettled(writes.map((write) => write()));
-      const failed = sent.findIndex(({ status }) => status === 'rejected');
-      // From the first that failed on, one after the other: what is stored already is stored once.
-      if (failed >= 0) for (const write of writes.slice(failed)) await this.#insist(write);
+    for (let write = this.#next(); write !== null; write = this.#next()) {
+      const work = write;
+      await retry(work, {
+        signal: this.#signal,
+        retryable: (error) => describeError(error).code !== 'internal',
+        onRetry: (error, delayMs) =>
+          this.#logger.warn({ error: String(error), delayMs }, 'cannot write the record yet'),
+      }).catch((error) => this.#logger.error({ error: String(error) }, 'a record or event was not written'));
     }
   }
 
-  async #insist(write: () => Promise<void>): Promise<void> {
-    await retry(write, {
-      signal: this.#signal,
-      retryable: (error) => describeError(error).code !== 'internal',
-      onRetry: (error, delayMs) =>
-        this.#logger.warn({ error: String(error), delayMs }, 'cannot write the record yet'),
-    }).catch((error) => this.#logger.error({ error: String(error) }, 'a record or event was not written'));
-  }
-
-  #gathered(): readonly (() => Promise<void>)[] {
-    clearTimeout(this.#soon);
-    this.#soon = undefined;
-    const [record, steps, progress] = [this.#record, this.#steps.splice(0), this.#progress];
-    this.#record = null;
-    this.#progress = null;
-    return [
-      ...(record === null ? [] : [async () => void (await this.#broker.records.put(record.id, record))]),
-      ...steps.map(
-        ({ event, dedupe }) =>
-          () =>
-            this.#broker.events.publish(event, dedupe),
-      ),
-      ...(progress === null ? [] : [() => this.#broker.events.publish(progress)]),
-    ];
+  #next(): (() => Promise<void>) | null {
+    if (this.#record !== null) {
+      const record = this.#record;
+      this.#record = null;
+      clearTimeout(this.#soon);
+      this.#soon = undefined;
+      return async () => void (await this.#broker.records.put(record.id, record));
+    }
+    const step = this.#steps.shift();
+    if (step !== undefined) return () => this.#broker.events.publish(step.event, step.dedupe);
+    if (this.#progress !== null) {
+      const progress = this.#progress;
+      this.#progress = null;
+      return () => this.#broker.events.publish(progress);
+    }
+    return null;
   }
 }

@@ -17,8 +17,6 @@ export interface VmCounters {
 }
 
 const fastSampleMs = 20;
-/** Of a VM's accesses, unexplained: with less, its statements are counted, not sampled. */
-const exactShare = 0.01;
 /** So many readings of the statistics without a read, and the VM counts as gone. */
 const recentReadings = 3;
 /** After so many readings a profile is published although it says the same. */
@@ -102,16 +100,8 @@ export class Profiles implements Service {
     await this.#collecting;
   }
 
-  /**
-   * Everything until now, when an intent is there; where samples tell which VM or which table was meant, after a fast
-   * burst of them.
-   */
-  async sharpen(vm: string): Promise<void> {
-    const profile = this.get(vm);
-    if (profile !== null && profile.splitShare === 0 && profile.unexplained.share < exactShare) {
-      await this.collect();
-      return;
-    }
+  /** A fast burst of samples, then everything since: for a better split when an intent is there. */
+  async sharpen(): Promise<void> {
     this.#burst ??= this.#fastBurst().finally(() => {
       this.#burst = null;
     });

@@ -6,7 +6,7 @@ import type { Requests } from './requests.ts';
 /** How long an encoded work set waits to be fetched, and how many bytes of them are kept. */
 const keepMs = 120_000;
 const keepBytes = 256 * 1024 * 1024;
-/** Up to here the answer holds the work set itself; every server's limit of a payload is above that. */
+/** Up to here the answer holds the work set itself, where the server's limit of a payload lets it. */
 const inlineBytes = 16 * 1024;
 
 /** Encoded work sets in pieces below NATS's payload limit, pulled by the one who asked: nobody is flooded. */
@@ -30,7 +30,9 @@ export class OutgoingTransfers {
       bytes: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
       takenAt,
-      ...(bytes.length > inlineBytes ? {} : { inline: Buffer.from(bytes).toString('base64') }),
+      ...(bytes.length > Math.min(inlineBytes, (payloadLimit - 1024) / 2)
+        ? {}
+        : { inline: Buffer.from(bytes).toString('base64') }),
     };
   }
 

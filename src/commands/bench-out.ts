@@ -3,7 +3,9 @@ import { join, resolve } from 'node:path';
 import type { SuiteOutcome } from '../bench/suite.ts';
 import { describeError, ForewarmError } from '../lib/errors.ts';
 
-const pictureFile = (name: string): string => `picture-${name}.svg`;
+/** Pictures by the names of their files. */
+const filesOf = (pictures: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(pictures).map(([name, svg]) => [`picture-${name}.svg`, svg]));
 const isPicture = (file: string): boolean => /^picture-[a-z0-9-]+\.svg$/.test(file);
 
 type Drawn = Pick<SuiteOutcome, 'report' | 'pictures'>;
@@ -39,14 +41,20 @@ export class OutFolder {
    */
   write(results: object, { report, pictures }: Drawn): { readonly withoutReport?: string } {
     this.#replace('results.json', `${JSON.stringify(results)}\n`);
-    for (const name of readdirSync(this.path)) if (isPicture(name)) rmSync(join(this.path, name));
+    this.#removeDrawn();
     try {
-      this.#replace('report.html', report());
-      for (const [name, svg] of Object.entries(pictures?.() ?? {})) this.#replace(pictureFile(name), svg);
+      const drawn = { 'report.html': report(), ...filesOf(pictures?.() ?? {}) };
+      for (const [file, text] of Object.entries(drawn)) this.#replace(file, text);
       return {};
     } catch (error) {
-      rmSync(join(this.path, 'report.html'), { force: true });
+      this.#removeDrawn();
       return { withoutReport: describeError(error).message };
+    }
+  }
+
+  #removeDrawn(): void {
+    for (const file of readdirSync(this.path)) {
+      if (file === 'report.html' || isPicture(file)) rmSync(join(this.path, file));
     }
   }
 

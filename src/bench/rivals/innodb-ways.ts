@@ -1,4 +1,13 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { innodbOf } from '../../lab/experiment/innodb-database.ts';
 import { type Site, tableOf, vms } from '../../lab/experiment/site.ts';
@@ -15,6 +24,8 @@ const mover = tableOf(vms.mover);
 const dumpFile = 'ib_buffer_pool';
 const logFile = 'statements.log';
 const longestMs = 120_000;
+/** Of the log that is read: room for as many statements as are replayed at most, in a log of all of them. */
+const tailBytes = 32 * 2 ** 20;
 
 /** In the order of a repetition. */
 export const innodbWays: readonly Way[] = [
@@ -103,8 +114,21 @@ async function logStatements({ source }: Site): Promise<void> {
   await server.query('SET GLOBAL general_log = ON');
 }
 
+/** As text; its first line may be cut. */
+function readTail(file: string, bytes: number): string {
+  const handle = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(handle);
+    const tail = Buffer.alloc(Math.min(size, bytes));
+    readSync(handle, tail, 0, tail.length, size - tail.length);
+    return tail.toString('utf8');
+  } finally {
+    closeSync(handle);
+  }
+}
+
 async function replay(site: Site): Promise<undefined> {
-  const log = readFileSync(join(site.source.dataDir, logFile), 'utf8');
+  const log = readTail(join(site.source.dataDir, logFile), tailBytes);
   const statements = executedStatements(log, { table: mover, share: sampledShare, most: replayed.most });
   return replaySamples(statements, async () => {
     const client = await innodbOf(site.target).connect({ user: vms.mover });

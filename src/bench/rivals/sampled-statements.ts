@@ -36,9 +36,12 @@ export function executedStatements(
 ): readonly LoggedStatement[] {
   const every = Math.round(1 / by.share);
   const texts = log.split('\n').flatMap((line) => executed.exec(line)?.[1] ?? []);
-  return texts
-    .filter((text) => text.includes(by.table))
-    .filter((_, at) => at % every === 0)
-    .slice(-by.most)
-    .map((text) => ({ text, values: [] }));
+  return (
+    texts
+      // MariaDB puts values into those alone that were prepared since it logs.
+      .filter((text) => text.includes(by.table) && !text.includes('?'))
+      .filter((_, at) => at % every === 0)
+      .slice(-by.most)
+      .map((text) => ({ text, values: [] }))
+  );
 }

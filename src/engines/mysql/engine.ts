@@ -37,7 +37,10 @@ export function createMysqlEngine(
     kind,
     tells: { readsOfVms: false, heatOfBlocks: false },
     identify: identity.anew,
-    health: () => health.read(),
+    health: async () => {
+      await pools.look();
+      return health.read();
+    },
     observer: createMysqlObserver(connections, options),
     workSet: async (vm, relations, signal) =>
       readWorkSet(connections, await identity.get(), { vm, relations, pool, surveys, signal }),
@@ -60,7 +63,10 @@ export function createMysqlEngine(
       admission.update(pool, { ...server, admits: pool.known && server.admits });
       return pool;
     },
-    warm: (step, signal) => warmer.warm(step, signal),
+    warm: (step, signal) => {
+      pools.disturb();
+      return warmer.warm(step, signal);
+    },
     // InnoDB has no count of uses to raise: a page is young or old.
     raiseHeat: async () => {},
     foresee: async (relations, count) => {

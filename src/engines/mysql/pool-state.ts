@@ -6,6 +6,7 @@ import type { LocalRelation, PoolState } from '../engine.ts';
 import { type CachedPages, type CachedPagesReader, cachedKey } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
 import type { MysqlIdentity } from './identity.ts';
+import { OldInUse } from './old-in-use.ts';
 import { placePages } from './placement.ts';
 import { isAllowed } from './privileges.ts';
 import { sqlStatement } from './sql.ts';
@@ -13,6 +14,7 @@ import type { StoredIndex } from './stored-indexes.ts';
 
 const countsStatement = sqlStatement('pool-counts');
 const upTimeStatement = sqlStatement('up-time');
+const madeYoungStatement = sqlStatement('made-young');
 
 /**
  * Of the old sublist, the part that counts as free for the taking. What residents use of it meanwhile goes back to
@@ -37,10 +39,24 @@ export class PoolStates {
   readonly #connections: MysqlConnections;
   readonly #cached: CachedPagesReader;
   readonly #ahead = new BegunAhead<Seen>();
+  readonly #oldInUse = new OldInUse();
 
   constructor(connections: MysqlConnections, cached: CachedPagesReader) {
     this.#connections = connections;
     this.#cached = cached;
+  }
+
+  /** Call with each look at the server: see `OldInUse`. */
+  async look(): Promise<void> {
+    await isAllowed(async () => {
+      const [row] = await this.#connections.query<{ madeYoung: number | string }>(madeYoungStatement);
+      if (row !== undefined) this.#oldInUse.look(Number(row.madeYoung));
+    });
+  }
+
+  /** Call when something is read for a VM. */
+  disturb(): void {
+    this.#oldInUse.disturb();
   }
 
   /** Begins the walk that the next `read` needs, if that is of these indexes or fewer. */
@@ -48,7 +64,7 @@ export class PoolStates {
     this.#ahead.begin(async () => ({ indexes, cached: await this.#cached.read(indexes) }));
   }
 
-  /** What the pool holds of these relations; the old sublist counts as cold, the young one as hot. */
+  /** What the pool holds of these relations; the old sublist counts as cold but for what residents use of it, the young one as hot. */
   async read(
     identity: MysqlIdentity,
     asked: {
@@ -86,7 +102,7 @@ export class PoolStates {
         count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, held),
       );
     }
-    const old = Math.floor(Number(counts.oldPages) * takenOfOld);
+    const old = Math.max(0, Math.floor(Number(counts.oldPages) * takenOfOld) - this.#oldInUse.pages);
     return {
       known: true,
       poolBlocks: Number(counts.poolPages),

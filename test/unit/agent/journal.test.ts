@@ -6,7 +6,7 @@ import { silentLogger } from '../../../src/lib/logger.ts';
 import type { MigrationEvent } from '../../../src/messages/event.ts';
 import type { MigrationRecord } from '../../../src/messages/record.ts';
 
-/** A mock of NATS: what it is sent at once, and in which order it stores; the sends of `failing` fail the first time. */
+/** A mock of NATS: what it was sent, and what it stored; the sends of `failing` fail the first time. */
 class Store {
   readonly sent: string[] = [];
   readonly stored: string[] = [];
@@ -36,7 +36,7 @@ const event = (state: MigrationEvent['state'], more: Partial<MigrationEvent> = {
   ({ id: 'm', state, ...more }) as MigrationEvent;
 const journalOf = (store: Store) => new Journal(store.broker, silentLogger, new AbortController().signal);
 
-test('what has gathered while something is written is sent at once, the newest record alone', async () => {
+test('a record goes before the steps that it tells of, the newest alone, and steps go in their order', async () => {
   const store = new Store();
   const journal = journalOf(store);
   journal.step(event('accepted'), 'a');
@@ -48,28 +48,23 @@ test('what has gathered while something is written is sent at once, the newest r
   journal.progress(event('warming', { progress: {} as never }));
   expect(journal.backlog).toBe(4);
   await journal.flush();
-  expect(store.sent).toEqual([
+  expect(store.stored).toEqual([
     'event accepted',
     'record warming 0',
     'event profiling',
     'event warming',
     'event progress',
   ]);
-  expect(store.stored).toEqual(store.sent);
   expect(journal.backlog).toBe(0);
 });
 
-test('where one cannot be written, it and all behind it are written again in their order', async () => {
+test('what cannot be written holds back what follows it, and is written again', async () => {
   const store = new Store();
   store.failing.add('event profiling');
   const journal = journalOf(store);
-  journal.step(event('accepted'), 'a');
-  await Promise.resolve();
-  for (const state of ['profiling', 'warming', 'ready'] as const) journal.step(event(state), state);
+  for (const state of ['accepted', 'profiling', 'ready'] as const) journal.step(event(state), state);
   await journal.flush();
-  // NATS knows by their names those that it has.
-  expect(store.stored.slice(-3)).toEqual(['event profiling', 'event warming', 'event ready']);
-  expect(store.stored.filter((one) => one === 'event accepted')).toHaveLength(1);
+  expect(store.stored).toEqual(['event accepted', 'event profiling', 'event ready']);
 });
 
 test('figures alone wait for the next step, or for a moment, and are not lost at the end', async () => {

@@ -151,6 +151,7 @@ test('of a general log a share of the statements on one table is taken, with the
     '/usr/sbin/mysqld, Version: 9.7.0. started with:',
     line(8, 'Connect\tapp1@127.0.0.1 on app using TCP/IP'),
     line(8, 'Prepare\tSELECT COUNT(*) FROM `app1_data` WHERE id BETWEEN ? AND ?'),
+    line(7, 'Execute\tSELECT COUNT(*) FROM `app1_data` WHERE id BETWEEN ? AND ?'),
     ...[1, 2, 3, 4].map(read),
     line(9, 'Execute\tSELECT COUNT(*) FROM `app2_data` WHERE id BETWEEN 5 AND 9'),
     // As MariaDB writes it.

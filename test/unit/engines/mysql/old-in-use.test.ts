@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { OldInUse } from '../../../../src/engines/mysql/old-in-use.ts';
+import type { Clock } from '../../../../src/lib/clock.ts';
+
+function at() {
+  let now = 0;
+  const clock = { monotonicMs: () => now } as Clock;
+  const use = new OldInUse(clock);
+  return {
+    use,
+    /** Looks every two seconds for so long, while so many pages a second become young. */
+    rest(seconds: number, perSecond: number, from: number): number {
+      let young = from;
+      for (let s = 0; s <= seconds; s += 2) {
+        use.look(young);
+        if (s === seconds) break;
+        now += 2_000;
+        young += 2 * perSecond;
+      }
+      return young;
+    },
+    wait(seconds: number) {
+      now += seconds * 1_000;
+    },
+  };
+}
+
+test('pages that became young within ten seconds are in use', () => {
+  const { use, rest } = at();
+  expect(use.pages).toBe(0);
+  rest(10, 100, 5_000);
+  expect(use.pages).toBe(1_000);
+});
+
+test('who becomes calm is known to be calm after ten seconds', () => {
+  const { use, rest } = at();
+  const young = rest(20, 100, 0);
+  rest(4, 0, young);
+  expect(use.pages).toBeLessThan(1_000);
+  rest(10, 0, young);
+  expect(use.pages).toBe(0);
+});
+
+test('what becomes young while we read is not counted, and what was known stays', () => {
+  const { use, rest, wait } = at();
+  rest(10, 100, 0);
+  use.disturb();
+  wait(2);
+  use.look(50_000);
+  expect(use.pages).toBe(1_000);
+  use.disturb();
+  rest(6, 50, 60_000);
+  expect(use.pages).toBe(500);
+});
+
+test('a server that was started again counts from the start', () => {
+  const { use, rest } = at();
+  rest(10, 100, 1_000_000);
+  rest(10, 30, 0);
+  expect(use.pages).toBe(300);
+});
