@@ -3,9 +3,6 @@ import type { OwnedChild, OwnedProcesses } from '../../lab/owned-processes.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
-/** For a process of hundreds of agents on few processors; where it is installed, each has a process of its own. */
-const nodeFlags = ['--expose-gc', '--max-semi-space-size=64', '--single-threaded-gc'];
-
 /** The parent's handle of a process of agents, over kills and new starts. */
 export class AgentsProcess {
   readonly config: AgentWorkerConfig;
@@ -38,7 +35,7 @@ export class AgentsProcess {
   async start(): Promise<void> {
     const running = this.#owned.spawn(
       process.execPath,
-      [...nodeFlags, ...this.#script, JSON.stringify(this.config)],
+      ['--expose-gc', ...this.#script, JSON.stringify(this.config)],
       { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
     );
     this.#running = running;
