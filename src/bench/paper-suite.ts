@@ -8,7 +8,7 @@ export const paperSuite: Suite = {
   measures:
     'the experiment of the paper on a database: one VM and six, caches cold, warm, and warmed by Forewarm',
   needs: 'root for limited disks, 5 GB of disk',
-  takes: '34 min (--quick 6 min), estimated',
+  takes: '21 min (--quick 3 min)',
   engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   live: 'migrate guests from one QEMU process to another while they read (root; fetches QEMU and a kernel)',
