@@ -2,8 +2,8 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 
 /** Looked back so far, and pages that are used that often are kept. */
 const windowMs = 10_000;
-/** Shorter stretches tell little. */
-const leastMs = 2_000;
+/** Looks that follow each other sooner are one. */
+const leastMs = 1_500;
 
 /**
  * How much of the old sublist residents use. Where what they use has no room in the young one, its last pages go back
@@ -12,8 +12,9 @@ const leastMs = 2_000;
  */
 export class OldInUse {
   readonly #clock: Clock;
-  #looks: { readonly atMs: number; readonly madeYoung: number }[] = [];
-  #perMs = 0;
+  #last: { readonly atMs: number; readonly madeYoung: number } | undefined;
+  #stretches: { readonly endMs: number; readonly perMs: number }[] = [];
+  #pages = 0;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -21,23 +22,31 @@ export class OldInUse {
 
   /** Pages, at most: one that becomes young twice within the window counts twice. */
   get pages(): number {
-    return Math.round(this.#perMs * windowMs);
+    return this.#pages;
   }
 
   /** `madeYoung`: since the server's start. */
   look(madeYoung: number): void {
-    const atMs = this.#clock.monotonicMs();
-    const last = this.#looks.at(-1);
-    // It was started again.
-    if (last !== undefined && madeYoung < last.madeYoung) this.#looks = [];
-    this.#looks.push({ atMs, madeYoung });
-    while (this.#looks.length > 2 && this.#looks[1]!.atMs <= atMs - windowMs) this.#looks.shift();
-    const first = this.#looks[0]!;
-    if (atMs - first.atMs >= leastMs) this.#perMs = (madeYoung - first.madeYoung) / (atMs - first.atMs);
+    const endMs = this.#clock.monotonicMs();
+    const last = this.#last;
+    if (last === undefined || madeYoung < last.madeYoung) {
+      // The first one, or the server was started again.
+      this.disturb();
+      this.#last = { atMs: endMs, madeYoung };
+      return;
+    }
+    if (endMs - last.atMs < leastMs) return;
+    this.#last = { atMs: endMs, madeYoung };
+    const perMs = (madeYoung - last.madeYoung) / (endMs - last.atMs);
+    this.#stretches = [...this.#stretches, { endMs, perMs }].filter((one) => one.endMs > endMs - windowMs);
+    // The usual: who has just begun makes young once what it goes on to use.
+    const sorted = this.#stretches.map((one) => one.perMs).sort((a, b) => a - b);
+    this.#pages = Math.round((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) * windowMs);
   }
 
   /** Something of ours is read: what becomes young meanwhile tells nothing. What was known before it stays. */
   disturb(): void {
-    this.#looks = [];
+    this.#last = undefined;
+    this.#stretches = [];
   }
 }

@@ -21,6 +21,8 @@ const madeYoungStatement = sqlStatement('made-young');
  * the young one, and as many others go in its place; and besides what was planned, pages above the leaves are read.
  */
 const takenOfOld = 0.9;
+/** A page that is used often counts several times among those in use. */
+const mostOfOldInUse = 0.5;
 
 interface Counts {
   readonly poolPages: number | string;
@@ -102,7 +104,8 @@ export class PoolStates {
         count === 0 ? emptyRanges : placePages(count, relation.sizeBlocks, held),
       );
     }
-    const old = Math.max(0, Math.floor(Number(counts.oldPages) * takenOfOld) - this.#oldInUse.pages);
+    const taken = Number(counts.oldPages) * takenOfOld;
+    const old = Math.floor(taken - Math.min(this.#oldInUse.pages, taken * mostOfOldInUse));
     return {
       known: true,
       poolBlocks: Number(counts.poolPages),

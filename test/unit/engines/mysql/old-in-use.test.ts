@@ -32,11 +32,27 @@ test('pages that became young within ten seconds are in use', () => {
   expect(use.pages).toBe(1_000);
 });
 
+test('who makes its pages young once, as it begins, is not taken for one that has no room', () => {
+  const { use, rest } = at();
+  const young = rest(4, 0, 0);
+  const begun = rest(2, 500, young);
+  rest(4, 0, begun);
+  expect(use.pages).toBe(0);
+});
+
+test('looks that follow each other at once are one', () => {
+  const { use, rest, wait } = at();
+  rest(10, 100, 0);
+  wait(0.1);
+  use.look(1_100);
+  expect(use.pages).toBe(1_000);
+});
+
 test('who becomes calm is known to be calm after ten seconds', () => {
   const { use, rest } = at();
   const young = rest(20, 100, 0);
   rest(4, 0, young);
-  expect(use.pages).toBeLessThan(1_000);
+  expect(use.pages).toBe(1_000);
   rest(10, 0, young);
   expect(use.pages).toBe(0);
 });
