@@ -1,7 +1,9 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 
-/** Looked back so far, and pages that are used that often are kept. */
+/** Looked back so far. */
 const windowMs = 10_000;
+/** Pages that are used within this count as in use. */
+const usedWithinMs = 15_000;
 /** Looks that follow each other sooner are one. */
 const leastMs = 1_500;
 
@@ -20,7 +22,7 @@ export class OldInUse {
     this.#clock = clock;
   }
 
-  /** Pages, at most: one that becomes young twice within the window counts twice. */
+  /** Pages, at most: one that becomes young twice within 15 s counts twice. */
   get pages(): number {
     return this.#pages;
   }
@@ -41,7 +43,7 @@ export class OldInUse {
     this.#stretches = [...this.#stretches, { endMs, perMs }].filter((one) => one.endMs > endMs - windowMs);
     // The usual: who has just begun makes young once what it goes on to use.
     const sorted = this.#stretches.map((one) => one.perMs).sort((a, b) => a - b);
-    this.#pages = Math.round((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) * windowMs);
+    this.#pages = Math.round((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) * usedWithinMs);
   }
 
   /** Something of ours is read: what becomes young meanwhile tells nothing. What was known before it stays. */

@@ -25,11 +25,11 @@ function at() {
   };
 }
 
-test('pages that became young within ten seconds are in use', () => {
+test('as many pages are in use as usually become young within fifteen seconds', () => {
   const { use, rest } = at();
   expect(use.pages).toBe(0);
   rest(10, 100, 5_000);
-  expect(use.pages).toBe(1_000);
+  expect(use.pages).toBe(1_500);
 });
 
 test('who makes its pages young once, as it begins, is not taken for one that has no room', () => {
@@ -45,14 +45,14 @@ test('looks that follow each other at once are one', () => {
   rest(10, 100, 0);
   wait(0.1);
   use.look(1_100);
-  expect(use.pages).toBe(1_000);
+  expect(use.pages).toBe(1_500);
 });
 
 test('who becomes calm is known to be calm after ten seconds', () => {
   const { use, rest } = at();
   const young = rest(20, 100, 0);
   rest(4, 0, young);
-  expect(use.pages).toBe(1_000);
+  expect(use.pages).toBe(1_500);
   rest(10, 0, young);
   expect(use.pages).toBe(0);
 });
@@ -63,15 +63,15 @@ test('what becomes young while we read is not counted, and what was known stays'
   use.disturb();
   wait(2);
   use.look(50_000);
-  expect(use.pages).toBe(1_000);
+  expect(use.pages).toBe(1_500);
   use.disturb();
   rest(6, 50, 60_000);
-  expect(use.pages).toBe(500);
+  expect(use.pages).toBe(750);
 });
 
 test('a server that was started again counts from the start', () => {
   const { use, rest } = at();
   rest(10, 100, 1_000_000);
   rest(10, 30, 0);
-  expect(use.pages).toBe(300);
+  expect(use.pages).toBe(450);
 });
