@@ -4,7 +4,7 @@ import { innodbOf } from '../lab/experiment/innodb-database.ts';
 import { postgresOf } from '../lab/experiment/postgres-database.ts';
 import { systemClock } from '../lib/clock.ts';
 
-/** One connection that rewrites rows as they are. */
+/** One connection that writes single rows anew. */
 interface Rewriter {
   rewrite(table: string, id: number): Promise<void>;
   close(): Promise<void>;

@@ -6,8 +6,6 @@ import { until } from '../../lab/run.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { Way, WayContext } from './way.ts';
 
-/** Those that need nothing of a database product but that the VM reads there. */
-
 export const control: Way = {
   name: 'warm',
   title: 'always warm',
