@@ -11,6 +11,7 @@ import { createHealthEndpoint } from './health-endpoint.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { AgentParts } from './migration-run.ts';
+import { Precedence } from './precedence.ts';
 import { Profiles } from './profiles.ts';
 import { createReadiness } from './readiness.ts';
 import { tellAtScrapes } from './scraped-metrics.ts';
@@ -30,10 +31,12 @@ export async function serveReplica(
     readonly engine: Engine;
     readonly logger: Logger;
     readonly metrics: AgentMetrics;
+    /** That of the process, where it has several agents. */
+    readonly precedence?: Precedence;
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, broker, engine, logger, metrics } = agent;
+  const { config, broker, engine, logger, metrics, precedence = new Precedence() } = agent;
   const watch = new ServerWatch(engine, logger);
   const trial = new TrialPause(watch, logger);
   const device = new Device({ broker, replica: config.replica, watch, logger });
@@ -44,7 +47,7 @@ export async function serveReplica(
   });
   const profiles = new Profiles({ config, engine, broker, logger, metrics });
   const parts: AgentParts = {
-    ...{ config, broker, engine, watch, trial, device, share, profiles, logger, metrics },
+    ...{ config, broker, engine, watch, trial, device, share, precedence, profiles, logger, metrics },
   };
   const workSets = new WorkSets({ config, engine, profiles });
   const estimator = createEstimator(parts);
@@ -55,7 +58,7 @@ export async function serveReplica(
     [
       intake,
       profiles,
-      createAnsweringService({ config, broker, profiles, workSets, estimator, logger, metrics }),
+      createAnsweringService({ config, broker, profiles, workSets, estimator, precedence, logger, metrics }),
       createHeartbeat({ config, broker, watch, migrationCount: () => intake.count, logger }),
       createHealthEndpoint({
         ...{ config, watch, logger, metrics },

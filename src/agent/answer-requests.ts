@@ -20,6 +20,7 @@ import { encodeWorkSet } from '../planning/codec.ts';
 import { relationKey, type WorkSet } from '../planning/work-set.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { Estimator } from './estimate.ts';
+import type { Precedence } from './precedence.ts';
 import type { Profiles } from './profiles.ts';
 import type { WorkSets } from './work-sets.ts';
 
@@ -33,10 +34,11 @@ export function createAnsweringService(options: {
   readonly profiles: Profiles;
   readonly workSets: WorkSets;
   readonly estimator: Estimator;
+  readonly precedence: Precedence;
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
 }): Service {
-  const { config, broker, profiles, workSets, estimator, logger, metrics } = options;
+  const { config, broker, profiles, workSets, estimator, precedence, logger, metrics } = options;
   const transfers = new OutgoingTransfers();
   const encoded = new WeakMap<WorkSet, Uint8Array>();
 
@@ -44,6 +46,7 @@ export function createAnsweringService(options: {
     async workset(request: unknown) {
       const { vm, maxAgeMs, sharpen, migration, target } = workSetRequestSchema.parse(request);
       const startMs = systemClock.monotonicMs();
+      await precedence.turn();
       const workSet = await workSets.of(vm, maxAgeMs);
       // The burst takes as long as it takes; the next round of the migration has its fruit.
       if (sharpen) void profiles.sharpen();

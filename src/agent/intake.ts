@@ -81,8 +81,12 @@ export class Intake implements Service {
       await this.#reject(parsed.id ?? `invalid-${sequence}`, { code: parsed.code, message: parsed.reason });
       return 'done';
     }
-    if (parsed.message.kind === 'intent') return await this.#accept(parsed.message as Intent);
-    return await this.#settle(parsed.message as Outcome, delivery);
+    const { message } = parsed;
+    return await this.#parts.precedence.first(() =>
+      message.kind === 'intent'
+        ? this.#accept(message as Intent)
+        : this.#settle(message as Outcome, delivery),
+    );
   }
 
   async #accept(intent: Intent): Promise<IntentVerdict> {
@@ -189,6 +193,8 @@ export class Intake implements Service {
       );
     });
     this.#working.add(work);
+    // Its acceptance is told by then.
+    if (now.accepted) void this.#parts.precedence.first(() => run.written());
     return run;
   }
 

@@ -13,6 +13,7 @@ import { isEnd, type Trigger } from '../migration/transitions.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { Device } from './device.ts';
 import { Journal } from './journal.ts';
+import type { Precedence } from './precedence.ts';
 import type { Profiles } from './profiles.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { TargetShare } from './target-share.ts';
@@ -28,6 +29,7 @@ export interface AgentParts {
   readonly trial: TrialPause;
   readonly device: Device;
   readonly share: TargetShare;
+  readonly precedence: Precedence;
   readonly profiles: Profiles;
   readonly logger: Logger;
   readonly metrics: AgentMetrics;

@@ -27,7 +27,8 @@ const provisionalPauseMs = 200;
  * Returns then, or when `stop` aborts. Rejects with what makes the warming impossible.
  */
 export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Promise<void> {
-  const { broker, share, config } = run.parts;
+  const { broker, share, precedence, config } = run.parts;
+  await precedence.turn();
   run.apply('profile');
   const { vm, target } = run.record;
   const source =
@@ -74,6 +75,7 @@ async function rounds(
   let pauseMs: number | null = null;
   for (let eager = eagerRounds; ; ) {
     const parts = { context, figures, place, askAnew, last: eager === 0 };
+    await run.parts.precedence.turn();
     const round = await takeRound(run, answer, parts, stop);
     if (round === null) return null;
     if (round.next === 'provisional') await systemClock.sleep(provisionalPauseMs, stop);

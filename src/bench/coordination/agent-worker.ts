@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { serveReplica } from '../../agent/agent.ts';
 import { AgentMetrics } from '../../agent/agent-metrics.ts';
+import { Precedence } from '../../agent/precedence.ts';
 import { connectBroker } from '../../broker/broker.ts';
 import { loadAgentConfig } from '../../config/load.ts';
 import { SimulatedEngine } from '../../lab/simulated-engine.ts';
@@ -21,6 +22,7 @@ const startingAtOnce = 8;
 const stop = new AbortController();
 const { config: base } = loadAgentConfig({ file: worker.file, env: {} });
 const readFor = new Set<string>();
+const precedence = new Precedence();
 
 function report(message: WorkerReport): void {
   if (process.connected) process.send?.(message);
@@ -50,7 +52,7 @@ async function startAgent({
     signal: stop.signal,
   });
   const metrics = new AgentMetrics(config, new Instruments(new Registry()));
-  const served = serveReplica({ config, broker, engine, logger, metrics }, stop.signal);
+  const served = serveReplica({ config, broker, engine, logger, metrics, precedence }, stop.signal);
   served.catch((error: unknown) => report({ kind: 'error', message: `${replica}: ${String(error)}` }));
   return async () => {
     await served.catch(() => {});
