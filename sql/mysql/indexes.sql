@@ -11,10 +11,11 @@ SELECT s.TABLE_NAME AS tableName,
        s.NON_UNIQUE AS nonUnique,
        s.INDEX_TYPE AS indexType,
        c.DATA_TYPE AS dataType,
+       c.members AS members,
        c.COLUMN_KEY AS columnKey
 FROM information_schema.STATISTICS s
 LEFT JOIN (
-  SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_KEY
+  SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_KEY, IF(DATA_TYPE = 'enum', COLUMN_TYPE, NULL) AS members
   FROM information_schema.COLUMNS
   WHERE TABLE_SCHEMA = ? AND TABLE_NAME IN (?)
 ) c ON c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME

@@ -35,16 +35,19 @@ SET @forewarm_sql = NULL, @forewarm_password = NULL;
 CREATE DATABASE IF NOT EXISTS forewarm;
 DROP PROCEDURE IF EXISTS forewarm.admit_new_pages;
 DELIMITER //
--- Sets innodb_old_blocks_time to 0 for at most 5 s and restores it, also when the caller is gone or its statement is killed. The
--- lock makes it one call at a time: a second one returns at once.
+-- Sets innodb_old_blocks_time to 0 for at most 5 s and restores it, also when the caller is gone or its statement is killed, unless
+-- an administrator has set it to something else meanwhile. The lock makes it one call at a time: a second one returns at once.
 CREATE PROCEDURE forewarm.admit_new_pages(IN wanted_ms INT)
   SQL SECURITY DEFINER
   MODIFIES SQL DATA
 BEGIN
-  DECLARE before_ms INT UNSIGNED DEFAULT @@GLOBAL.innodb_old_blocks_time;
+  -- 0: not this call's to restore.
+  DECLARE before_ms INT UNSIGNED DEFAULT 0;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
-    SET GLOBAL innodb_old_blocks_time = before_ms;
+    IF before_ms > 0 AND @@GLOBAL.innodb_old_blocks_time = 0 THEN
+      SET GLOBAL innodb_old_blocks_time = before_ms;
+    END IF;
     DO RELEASE_LOCK('forewarm.admit_new_pages');
     RESIGNAL;
   END;
@@ -52,7 +55,9 @@ BEGIN
     SET before_ms = @@GLOBAL.innodb_old_blocks_time;
     SET GLOBAL innodb_old_blocks_time = 0;
     DO SLEEP(LEAST(wanted_ms, 5000) / 1000);
-    SET GLOBAL innodb_old_blocks_time = before_ms;
+    IF before_ms > 0 AND @@GLOBAL.innodb_old_blocks_time = 0 THEN
+      SET GLOBAL innodb_old_blocks_time = before_ms;
+    END IF;
     DO RELEASE_LOCK('forewarm.admit_new_pages');
   END IF;
 END//

@@ -1,16 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
+import { type Clock, systemClock } from '../lib/clock.ts';
 
-/** What has to wait longer goes on: NATS may have gone silent in the middle of an acceptance. */
+/** What has waited so long goes on: NATS may have gone silent in the middle of an acceptance. */
 const longestMs = 1_000;
+
+interface Waiting {
+  readonly sinceMs: number;
+  readonly go: () => void;
+}
 
 /**
  * Who announces a migration waits for its acceptance, so that goes before the work for those under way, one piece of
  * which may take longer than all of it. Agents of one process share one.
  */
 export class Precedence {
+  readonly #clock: Clock;
+  readonly #waiting: Waiting[] = [];
   #urgent = 0;
-  #releasing = false;
-  readonly #waiting = new Set<() => void>();
+  #changed = new AbortController();
+  #handing = false;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** Runs it at once; what asks for its turn meanwhile waits. */
   async first<T>(work: () => Promise<T>): Promise<T> {
@@ -19,34 +31,32 @@ export class Precedence {
       return await work();
     } finally {
       this.#urgent -= 1;
-      void this.#release();
+      if (this.#urgent === 0) this.#changed.abort();
     }
   }
 
-  /** Resolves at once, or when nothing urgent is under way, one after the other; after a second at the latest. */
+  /** Resolves when nothing urgent is under way, or after a second; one after the other, with messages let in between. */
   async turn(): Promise<void> {
-    if (this.#urgent === 0 && this.#waiting.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const go = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(go);
-        resolve();
-      };
-      const timer = setTimeout(go, longestMs);
-      this.#waiting.add(go);
-      void this.#release();
+    if (this.#urgent === 0 && !this.#handing) return;
+    await new Promise<void>((go) => {
+      this.#waiting.push({ sinceMs: this.#clock.monotonicMs(), go });
+      if (!this.#handing) void this.#hand();
     });
   }
 
-  /** Lets messages in between two of them. */
-  async #release(): Promise<void> {
-    if (this.#releasing) return;
-    this.#releasing = true;
-    for (const go of this.#waiting) {
-      if (this.#urgent > 0) break;
-      go();
+  async #hand(): Promise<void> {
+    this.#handing = true;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const leftMs = next.sinceMs + longestMs - this.#clock.monotonicMs();
+      if (this.#urgent > 0 && leftMs > 0) {
+        this.#changed = new AbortController();
+        await this.#clock.sleep(leftMs, this.#changed.signal);
+        continue;
+      }
+      this.#waiting.shift();
+      next.go();
       await setImmediate();
     }
-    this.#releasing = false;
+    this.#handing = false;
   }
 }

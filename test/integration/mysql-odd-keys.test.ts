@@ -44,6 +44,14 @@ const odd: Readonly<Record<string, Odd>> = {
   stamps: { columns: 'k timestamp(3) PRIMARY KEY', values: 'FROM_UNIXTIME(1600000000 + n / 8)' },
   times: { columns: 'k time(3) PRIMARY KEY', values: 'SEC_TO_TIME((n - 5000) * 11.25)' },
   choices: { columns: "k enum('z', 'a', 'm'), m int", keys: 'PRIMARY KEY (k, m)', values: '1 + n % 3, n' },
+  states: {
+    columns: "id int PRIMARY KEY, k enum('it''s open', 'held', 'closed'), m char(64)",
+    keys: 'KEY k_idx (k, m)',
+    values: `n, IF(n % 9, 1 + n % 3, NULL), ${sha}`,
+    index: 'k_idx',
+  },
+  floats: { columns: 'k float, m int', keys: 'PRIMARY KEY (k, m)', values: '0.1 + (n % 3) / 10, n' },
+  flags: { columns: "k set('a', 'b', 'c'), m int", keys: 'PRIMARY KEY (k, m)', values: 'n % 8, n' },
   bits: { columns: 'k bit(20) PRIMARY KEY', values: 'n * 97' },
   prefixes: { columns: 'k varchar(200)', keys: 'PRIMARY KEY (k(12))', values: sha },
   folded: {
@@ -150,6 +158,11 @@ describe.each(mysqlKinds)('a table of %s whose key is odd', (kind) => {
       await server.query(`SELECT COUNT(*) FROM \`${table}\` FORCE INDEX (\`${index}\`)`);
   };
 
+  const emptyTarget = async () => {
+    await cluster.server('db2').restart();
+    await cluster.waitForReplicas();
+  };
+
   beforeAll(async () => {
     cluster = await startMysqlCluster({
       ...{ owned, kind, replicas: ['db1', 'db2'], settings: { innodb_buffer_pool_size: '192M' } },
@@ -184,5 +197,25 @@ describe.each(mysqlKinds)('a table of %s whose key is odd', (kind) => {
     const before = await pagesRead();
     await readAll('db2', name);
     expect((await pagesRead()) - before).toBeLessThan(8);
+  });
+
+  it.each([
+    ['choices', "k = 'a'"],
+    // What a FLOAT makes of 0.2.
+    ['floats', 'k = 0.20000000298023224'],
+  ])('is read by stretches where its key begins with few values: %s', async (name, middle) => {
+    await emptyTarget();
+    const { local, wanted } = matches.find((one) => one.wanted.name === name)!;
+    const [from, to] = [0.4, 0.6].map((part) => Math.round(wanted.sizeBlocks * part)) as [number, number];
+    const step = { tier: 'pool', readThrough: [], wanted: [from, to] } as const;
+    expect((await target.warm({ relation: local!, ...step })).blocks).toBe(to - from);
+    const before = await pagesRead();
+    const within = `${middle} AND m BETWEEN 3700 AND 6300`;
+    await cluster.server('db2').query(`SELECT SUM(LENGTH(pad)) FROM ${name} WHERE ${within}`);
+    const missing = (await pagesRead()) - before;
+    await readAll('db2', name);
+    const left = (await pagesRead()) - before - missing;
+    expect(missing, 'of its own').toBeLessThan(4);
+    expect(left, 'of the others').toBeGreaterThan(0.15 * wanted.sizeBlocks);
   });
 });

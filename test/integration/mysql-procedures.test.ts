@@ -87,6 +87,21 @@ describe.each(mysqlKinds)('what the procedures of setup.sql change for a while o
     await expect.poll(setting, { timeout: 10_000 }).toBe(before);
   });
 
+  it('leaves alone what an administrator sets meanwhile', async () => {
+    await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
+    const caller = await db1().connect({ user: 'forewarm', password: 'secret' });
+    try {
+      const calling = caller.query('CALL forewarm.admit_new_pages(1000)');
+      await expect.poll(setting, { timeout: 5_000 }).toBe(0);
+      await db1().query('SET GLOBAL innodb_old_blocks_time = 5000');
+      await calling;
+      expect(await setting()).toBe(5_000);
+    } finally {
+      caller.destroy();
+      await db1().query('SET GLOBAL innodb_old_blocks_time = 1000');
+    }
+  });
+
   it('lets them in by one call at a time for as long as any of several reads lasts', async () => {
     await expect.poll(setting, { timeout: 10_000 }).toBe(1_000);
     const callers = async () =>

@@ -1,6 +1,6 @@
 import type { MysqlConnections } from './connections.ts';
 import type { Dives, Key } from './key-division.ts';
-import { type Condition, prefixCondition } from './key-range.ts';
+import { type Condition, compare, prefixCondition } from './key-range.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
 import type { StoredIndex } from './stored-indexes.ts';
@@ -41,46 +41,55 @@ export const leastFrom = (
 
 /** The least and the greatest value under a prefix; only where `canAskLeast`. */
 export function edgesUnder(index: StoredIndex, prefix: Key): Condition {
-  const names = index.columns.map((one) => one.name);
-  const column = quoteIdentifier(names[prefix.length]!);
-  const { text, values } = prefixCondition(names, prefix);
+  const column = index.columns[prefix.length]!;
+  const { text, values } = prefixCondition(index.columns, prefix);
   return {
-    text: `SELECT MIN(${column}) AS low, MAX(${column}) AS high FROM ${fromIndex(index)} WHERE ${text}`,
+    text: `SELECT ${comparable(column, 'MIN')} AS low, ${comparable(column, 'MAX')} AS high FROM ${fromIndex(index)} WHERE ${text}`,
     values,
   };
+}
+
+/** As it compares with others: a FLOAT's shortest text is another number. */
+function comparable({ name, type }: StoredIndex['columns'][number], what = ''): string {
+  const value = `${what}(${quoteIdentifier(name)})`;
+  return type === 'float' ? `${value} + 0e0` : value;
 }
 
 function extreme(
   index: StoredIndex,
   prefix: Key,
-  wanted: { readonly what: 'MIN' | 'MAX'; readonly operator: string; readonly value: KeyValue },
+  wanted: { readonly what: 'MIN' | 'MAX'; readonly operator: '<' | '>' | '>='; readonly value: KeyValue },
 ): Condition {
   const { what, operator, value } = wanted;
-  const names = index.columns.map((one) => one.name);
-  const column = quoteIdentifier(names[prefix.length]!);
-  const where = prefixCondition(names, prefix);
+  const column = index.columns[prefix.length]!;
+  const where = prefixCondition(index.columns, prefix);
+  const bound = compare(column, operator, value);
   return {
-    text: `SELECT ${what}(${column}) AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${column} ${operator} ?`,
-    values: [...where.values, value],
+    text: `SELECT ${comparable(column, what)} AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${bound.text}`,
+    values: [...where.values, ...bound.values],
   };
 }
 
 /** Asks the server: each question reads one entry of the index, or asks the optimizer alone. */
 export function createDives(connections: MysqlConnections, index: StoredIndex): Dives {
-  const columns = index.columns.map((column) => column.name);
-  const edge = async (options: {
-    readonly prefix: readonly KeyValue[];
-    readonly direction: 'ASC' | 'DESC';
-    readonly more: string;
-    readonly values: readonly KeyValue[];
-  }): Promise<KeyValue | undefined> => {
-    const column = quoteIdentifier(columns[options.prefix.length]!);
-    const where = prefixCondition(columns, options.prefix);
+  const { columns } = index;
+  const edge = async (
+    prefix: Key,
+    direction: 'ASC' | 'DESC',
+    bound?: { readonly operator: '<' | '>' | '>='; readonly value: KeyValue },
+  ): Promise<KeyValue | undefined> => {
+    const column = columns[prefix.length]!;
+    const name = quoteIdentifier(column.name);
+    const where = prefixCondition(columns, prefix);
+    const more =
+      bound === undefined
+        ? { text: `${name} IS NOT NULL`, values: [] }
+        : compare(column, bound.operator, bound.value);
     const text =
-      `SELECT ${column} AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${column} ${options.more} ` +
-      `ORDER BY ${column} ${options.direction} LIMIT 1`;
+      `SELECT ${comparable(column)} AS value FROM ${fromIndex(index)} WHERE ${where.text} AND ${more.text} ` +
+      `ORDER BY ${name} ${direction} LIMIT 1`;
     const rows = await connections.session({ purpose: 'walk', as: 'dive-keys' }, (session) =>
-      session.run<{ value: KeyValue }>(text, [...where.values, ...options.values]),
+      session.run<{ value: KeyValue }>(text, [...where.values, ...more.values]),
     );
     return rows[0]?.value;
   };
@@ -99,33 +108,24 @@ export function createDives(connections: MysqlConnections, index: StoredIndex): 
   };
   return {
     least: async (prefix, from) => {
-      if (from === undefined) return edge({ prefix, direction: 'ASC', more: 'IS NOT NULL', values: [] });
-      if (!canAskLeast(index, prefix.length)) {
-        return edge({
-          prefix,
-          direction: 'ASC',
-          more: from.exclusive ? '> ?' : '>= ?',
-          values: [from.value],
-        });
-      }
-      return ask(leastFrom(index, prefix, from));
+      if (from === undefined) return edge(prefix, 'ASC');
+      if (canAskLeast(index, prefix.length)) return ask(leastFrom(index, prefix, from));
+      return edge(prefix, 'ASC', { operator: from.exclusive ? '>' : '>=', value: from.value });
     },
     greatest: (prefix, below) => {
-      if (below === undefined) return edge({ prefix, direction: 'DESC', more: 'IS NOT NULL', values: [] });
-      if (!canAskLeast(index, prefix.length)) {
-        return edge({ prefix, direction: 'DESC', more: '< ?', values: [below] });
-      }
-      return ask(extreme(index, prefix, { what: 'MAX', operator: '<', value: below }));
+      if (below === undefined) return edge(prefix, 'DESC');
+      const bound = { operator: '<', value: below } as const;
+      if (canAskLeast(index, prefix.length)) return ask(extreme(index, prefix, { what: 'MAX', ...bound }));
+      return edge(prefix, 'DESC', bound);
     },
     rows: async (prefix, low, high) => {
-      const column = quoteIdentifier(columns[prefix.length]!);
-      const where = prefixCondition(columns, prefix);
-      const end = high === undefined ? '' : ` AND ${column} < ?`;
-      return estimate(`${where.text} AND ${column} >= ?${end}`, [
-        ...where.values,
-        low,
-        ...(high === undefined ? [] : [high]),
-      ]);
+      const column = columns[prefix.length]!;
+      const parts = [prefixCondition(columns, prefix), compare(column, '>=', low)];
+      if (high !== undefined) parts.push(compare(column, '<', high));
+      return estimate(
+        parts.map(({ text }) => text).join(' AND '),
+        parts.flatMap(({ values }) => values),
+      );
     },
     allRows: () => estimate('TRUE', []),
   };

@@ -64,8 +64,8 @@ export function createMysqlEngine(
       return pool;
     },
     warm: (step, signal) => {
-      pools.disturb();
-      return warmer.warm(step, signal);
+      const calm = pools.disturb();
+      return warmer.warm(step, signal).finally(calm);
     },
     // InnoDB has no count of uses to raise: a page is young or old.
     raiseHeat: async () => {},

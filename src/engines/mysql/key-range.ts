@@ -3,6 +3,14 @@ import type { Bound } from './key-space.ts';
 import type { KeyValue } from './key-values.ts';
 import { quoteIdentifier } from './sql.ts';
 
+export interface KeyColumn {
+  readonly name: string;
+  /** Of an ENUM, in the order of its index: the server compares them as texts. What is none of them is '', before all others. */
+  readonly members?: readonly string[];
+}
+
+type Operator = '=' | '<' | '>' | '>=';
+
 /** A condition with its values, for the driver to escape. */
 export interface Condition {
   readonly text: string;
@@ -15,7 +23,7 @@ const everything: Condition = { text: 'TRUE', values: [] };
  * Rows of an index with lower <= key < upper, as the optimizer can walk them: comparisons of single columns,
  * for row comparisons are not used as ranges. From the beginning, rows with NULL are among them.
  */
-export function rangeCondition(columns: readonly string[], lower: Key, upper: Bound): Condition {
+export function rangeCondition(columns: readonly KeyColumn[], lower: Key, upper: Bound): Condition {
   const end: Key = upper === 'end' ? [] : upper;
   let shared = 0;
   while (shared < lower.length && shared < end.length && equal(lower[shared]!, end[shared]!)) shared++;
@@ -28,7 +36,7 @@ export function rangeCondition(columns: readonly string[], lower: Key, upper: Bo
 }
 
 /** The rows under a prefix. */
-export const prefixCondition = (columns: readonly string[], prefix: Key): Condition =>
+export const prefixCondition = (columns: readonly KeyColumn[], prefix: Key): Condition =>
   prefix.length === 0
     ? everything
     : join(
@@ -37,13 +45,13 @@ export const prefixCondition = (columns: readonly string[], prefix: Key): Condit
       );
 
 /** key >= lower, whose first `from` columns are known to be equal. */
-function after(columns: readonly string[], lower: Key, from: number): Condition {
+function after(columns: readonly KeyColumn[], lower: Key, from: number): Condition {
   return boundary(columns, lower, from, (last) => (last ? '>=' : '>'));
 }
 
 /** key < upper, likewise; NULLs come first in a column, unless the lower key has `bounded` it. */
 function before(
-  columns: readonly string[],
+  columns: readonly KeyColumn[],
   upper: Key,
   { from, bounded }: { readonly from: number; readonly bounded: boolean },
 ): Condition {
@@ -53,7 +61,7 @@ function before(
     const at = from + index;
     if (index === 0 && bounded) return [];
     const equals = upper.slice(from, at).map((one, column) => compare(columns[from + column]!, '=', one));
-    const isNull = { text: `${quoteIdentifier(columns[at]!)} IS NULL`, values: [] };
+    const isNull = { text: `${quoteIdentifier(columns[at]!.name)} IS NULL`, values: [] };
     const way = join([...equals, isNull], ' AND ');
     return [{ ...way, text: `(${way.text})` }];
   });
@@ -62,10 +70,10 @@ function before(
 }
 
 function boundary(
-  columns: readonly string[],
+  columns: readonly KeyColumn[],
   key: Key,
   from: number,
-  operator: (last: boolean) => string,
+  operator: (last: boolean) => Operator,
 ): Condition {
   if (key.length <= from) return everything;
   const ways = key.slice(from).map((value, index) => {
@@ -80,10 +88,21 @@ function boundary(
   return { ...all, text: `(${all.text})` };
 }
 
-const compare = (column: string, operator: string, value: KeyValue): Condition => ({
-  text: `${quoteIdentifier(column)} ${operator} ?`,
-  values: [value],
-});
+/** A comparison of one column in the order of its index. */
+export function compare(column: KeyColumn, operator: Operator, value: KeyValue): Condition {
+  const name = quoteIdentifier(column.name);
+  const { members } = column;
+  if (members === undefined || operator === '=') return { text: `${name} ${operator} ?`, values: [value] };
+  const at = members.indexOf(String(value));
+  const values = {
+    '<': ['', ...members.slice(0, Math.max(0, at))],
+    '>': members.slice(at + 1),
+    '>=': members.slice(Math.max(0, at)),
+  }[operator];
+  return values.length === 0
+    ? { text: 'FALSE', values }
+    : { text: `${name} IN (${values.map(() => '?').join(', ')})`, values };
+}
 
 const join = (parts: readonly Condition[], by: string): Condition => ({
   text: parts.map((part) => part.text).join(by),

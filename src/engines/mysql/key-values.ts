@@ -1,8 +1,20 @@
 /** A column's value as the driver gives it: numbers and times as text. */
 export type KeyValue = string | number | Buffer;
 
-/** How values between two others are found. `opaque`: not at all, but the column may still bound a range. */
-export type ValueType = 'integer' | 'number' | 'date' | 'datetime' | 'text' | 'uuid' | 'binary' | 'opaque';
+/**
+ * How values between two others are found. `float`: of four bytes, whose text is not its value. `opaque`: not at all,
+ * but the column may still bound a range.
+ */
+export type ValueType =
+  | 'integer'
+  | 'number'
+  | 'float'
+  | 'date'
+  | 'datetime'
+  | 'text'
+  | 'uuid'
+  | 'binary'
+  | 'opaque';
 
 const types: Readonly<Record<string, ValueType>> = {
   tinyint: 'integer',
@@ -12,7 +24,7 @@ const types: Readonly<Record<string, ValueType>> = {
   bigint: 'integer',
   year: 'integer',
   decimal: 'number',
-  float: 'number',
+  float: 'float',
   double: 'number',
   date: 'date',
   datetime: 'datetime',
@@ -43,6 +55,7 @@ export function interpolate(
       return String(from + ((to - from) * BigInt(Math.round(at * 1e6))) / 1_000_000n);
     }
     case 'number':
+    case 'float':
       return finite(Number(low) + (Number(high) - Number(low)) * at);
     case 'date':
     case 'datetime': {

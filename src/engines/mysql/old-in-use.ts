@@ -6,6 +6,8 @@ const windowMs = 10_000;
 const usedWithinMs = 15_000;
 /** Looks that follow each other sooner are one. */
 const leastMs = 1_500;
+/** So long after a read of ours new pages may still be let in as young ones: see `Admission`. */
+const calmAfterMs = 1_000;
 
 /**
  * How much of the old sublist residents use. Where what they use has no room in the young one, its last pages go back
@@ -17,6 +19,8 @@ export class OldInUse {
   #last: { readonly atMs: number; readonly madeYoung: number } | undefined;
   #stretches: { readonly endMs: number; readonly perMs: number }[] = [];
   #pages = 0;
+  #disturbing = 0;
+  #calmFromMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -30,10 +34,11 @@ export class OldInUse {
   /** `madeYoung`: since the server's start. */
   look(madeYoung: number): void {
     const endMs = this.#clock.monotonicMs();
+    if (this.#disturbing > 0 || endMs < this.#calmFromMs) return;
     const last = this.#last;
     if (last === undefined || madeYoung < last.madeYoung) {
       // The first one, or the server was started again.
-      this.disturb();
+      this.#forget();
       this.#last = { atMs: endMs, madeYoung };
       return;
     }
@@ -46,8 +51,20 @@ export class OldInUse {
     this.#pages = Math.round((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) * usedWithinMs);
   }
 
-  /** Something of ours is read: what becomes young meanwhile tells nothing. What was known before it stays. */
-  disturb(): void {
+  /**
+   * Something of ours is read until the result is called: what becomes young meanwhile tells nothing. What was known
+   * before it stays.
+   */
+  disturb(): () => void {
+    this.#disturbing += 1;
+    this.#forget();
+    return () => {
+      this.#disturbing -= 1;
+      this.#calmFromMs = this.#clock.monotonicMs() + calmAfterMs;
+    };
+  }
+
+  #forget(): void {
     this.#last = undefined;
     this.#stretches = [];
   }

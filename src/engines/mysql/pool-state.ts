@@ -56,9 +56,9 @@ export class PoolStates {
     });
   }
 
-  /** Call when something is read for a VM. */
-  disturb(): void {
-    this.#oldInUse.disturb();
+  /** Call when something is read for a VM, and its result when that is done. */
+  disturb(): () => void {
+    return this.#oldInUse.disturb();
   }
 
   /** Begins the walk that the next `read` needs, if that is of these indexes or fewer. */

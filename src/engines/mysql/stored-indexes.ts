@@ -1,6 +1,7 @@
 import { ForewarmError } from '../../lib/errors.ts';
 import type { MysqlConnections } from './connections.ts';
 import { isDenied } from './error-numbers.ts';
+import type { KeyColumn } from './key-range.ts';
 import { type ValueType, valueTypeOf } from './key-values.ts';
 import { type IndexName, refOf, splitStoredName } from './names.ts';
 import { sqlStatement } from './sql.ts';
@@ -15,7 +16,7 @@ export interface StoredIndex extends IndexName {
   /** As the server calls it: `PRIMARY`, a unique key that serves as the clustered one, or `undefined` where rows have a hidden key. */
   readonly keyName: string | undefined;
   /** Columns that can bound a range, from the first on. */
-  readonly columns: readonly { readonly name: string; readonly type: ValueType; readonly falls: boolean }[];
+  readonly columns: readonly (KeyColumn & { readonly type: ValueType; readonly falls: boolean })[];
   /** The least value of the first column, where only a bounded range is read through this index at all. */
   readonly floor?: string;
   /** Keeps the history of its rows, which lies among them: it must be asked for, or single entries cannot be. */
@@ -37,6 +38,8 @@ interface IndexRow {
   readonly nonUnique: number | string;
   readonly indexType: string;
   readonly dataType: string | null;
+  /** Of an ENUM, as its definition writes them. */
+  readonly members: string | null;
   /** `PRI`: of the clustered key, also where that is a unique one. */
   readonly columnKey: string | null;
 }
@@ -229,13 +232,34 @@ const isPlain = (part: IndexRow): boolean => part.columnName !== null && part.pr
 const isPrefix = (part: IndexRow | undefined): boolean => part?.columnName != null && !isPlain(part);
 
 function boundingColumns(parts: readonly IndexRow[]): GroupedIndex['columns'] {
-  const end = parts.findIndex((part) => !isPlain(part));
+  const end = parts.findIndex((part) => !isPlain(part) || !isCompared(part));
   const count = end < 0 ? parts.length : isPrefix(parts[0]) ? 1 : end;
-  return parts.slice(0, count).map((part) => ({
-    name: part.columnName!,
-    type: valueTypeOf(part.dataType ?? ''),
-    falls: part.direction === 'D',
-  }));
+  return parts.slice(0, count).map((part) => {
+    const members = membersOf(part);
+    return {
+      name: part.columnName!,
+      type: valueTypeOf(part.dataType ?? ''),
+      falls: part.direction === 'D',
+      ...(members === undefined ? {} : { members }),
+    };
+  });
+}
+
+/** More would make statements long. */
+const mostMembers = 64;
+
+/** What an ENUM's definition lists, in the order of the index. */
+function membersOf({ members }: IndexRow): readonly string[] | undefined {
+  // Characters that are written in another way differ between the products.
+  if (members === null || members.includes('\\')) return undefined;
+  const found = [...members.matchAll(/'((?:[^']|'')*)'/g)].map(([, one]) => one!.replaceAll("''", "'"));
+  return found.length > mostMembers ? undefined : found;
+}
+
+/** Whether values that are written out compare as the index orders them: not those of sets of flags. */
+function isCompared(part: IndexRow): boolean {
+  const type = part.dataType?.toLowerCase();
+  return type === 'enum' ? membersOf(part) !== undefined : type !== 'set' && type !== 'bit';
 }
 
 function withoutRepeats(columns: StoredIndex['columns']): StoredIndex['columns'] {

@@ -193,8 +193,7 @@ export class Warmer {
     const lower = await finder.boundAt(from / size, tolerance);
     const upper = await finder.boundAt(to / size, tolerance);
     if (lower === 'end') return undefined;
-    const columns = index.columns.map((column) => column.name);
-    const { floor } = index;
+    const { columns, floor } = index;
     return rangeCondition(columns, lower.length === 0 && floor !== undefined ? [floor] : lower, upper);
   }
 

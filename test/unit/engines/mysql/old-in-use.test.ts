@@ -60,13 +60,32 @@ test('who becomes calm is known to be calm after ten seconds', () => {
 test('what becomes young while we read is not counted, and what was known stays', () => {
   const { use, rest, wait } = at();
   rest(10, 100, 0);
-  use.disturb();
+  const ended = use.disturb();
   wait(2);
   use.look(50_000);
+  wait(2);
+  use.look(90_000);
   expect(use.pages).toBe(1_500);
-  use.disturb();
-  rest(6, 50, 60_000);
+  ended();
+  // What is read at once afterwards is still let in as young.
+  use.look(90_100);
+  wait(2);
+  rest(6, 50, 100_000);
   expect(use.pages).toBe(750);
+});
+
+test('one read that is done leaves another under way', () => {
+  const { use, rest, wait } = at();
+  rest(10, 100, 0);
+  const [one, two] = [use.disturb(), use.disturb()];
+  one();
+  wait(5);
+  rest(6, 1_000, 50_000);
+  expect(use.pages).toBe(1_500);
+  two();
+  wait(1);
+  rest(6, 10, 80_000);
+  expect(use.pages).toBe(150);
 });
 
 test('a server that was started again counts from the start', () => {
