@@ -3,6 +3,8 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 
 /** What has waited so long goes on: NATS may have gone silent in the middle of an acceptance. */
 const longestMs = 1_000;
+/** Between two of those while something is urgent still, lest all of them be in its way at once. */
+const apartMs = 20;
 
 interface Waiting {
   readonly sinceMs: number;
@@ -35,7 +37,7 @@ export class Precedence {
     }
   }
 
-  /** Resolves when nothing urgent is under way, or after a second; one after the other, with messages let in between. */
+  /** Resolves when nothing urgent is under way, or after about a second; one after the other, with messages let in between. */
   async turn(): Promise<void> {
     if (this.#urgent === 0 && !this.#handing) return;
     await new Promise<void>((go) => {
@@ -49,14 +51,20 @@ export class Precedence {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const leftMs = next.sinceMs + longestMs - this.#clock.monotonicMs();
       if (this.#urgent > 0 && leftMs > 0) {
-        this.#changed = new AbortController();
-        await this.#clock.sleep(leftMs, this.#changed.signal);
+        await this.#pause(leftMs);
         continue;
       }
       this.#waiting.shift();
       next.go();
-      await setImmediate();
+      if (this.#urgent > 0) await this.#pause(apartMs);
+      else await setImmediate();
     }
     this.#handing = false;
+  }
+
+  /** Ends as well with the last urgent work. */
+  async #pause(ms: number): Promise<void> {
+    this.#changed = new AbortController();
+    await this.#clock.sleep(ms, this.#changed.signal);
   }
 }
