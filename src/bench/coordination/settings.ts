@@ -24,7 +24,7 @@ export const fullSettings: Omit<CoordinationSettings, 'seed'> = {
   vms: 10_000,
   intents: 1_000,
   overMs: 10_000,
-  processes: 6,
+  processes: 3,
   moveMs: 2_000,
   workSet: { blocks: 1_000, ranges: 64 },
   relations: 20,
