@@ -5,7 +5,10 @@ import { quoteIdentifier } from './sql.ts';
 
 export interface KeyColumn {
   readonly name: string;
-  /** Of an ENUM, in the order of its index: the server compares them as texts. What is none of them is '', before all others. */
+  /**
+   * Of an ENUM, in the order of its index: the server compares them as texts. Rows that were stored with none of them are
+   * left out where the index is read in parts.
+   */
   readonly members?: readonly string[];
 }
 
@@ -95,7 +98,7 @@ export function compare(column: KeyColumn, operator: Operator, value: KeyValue):
   if (members === undefined || operator === '=') return { text: `${name} ${operator} ?`, values: [value] };
   const at = members.indexOf(String(value));
   const values = {
-    '<': ['', ...members.slice(0, Math.max(0, at))],
+    '<': members.slice(0, Math.max(0, at)),
     '>': members.slice(at + 1),
     '>=': members.slice(Math.max(0, at)),
   }[operator];

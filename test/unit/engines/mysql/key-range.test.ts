@@ -68,8 +68,8 @@ describe('the condition of a stretch of an index', () => {
     expect(rangeCondition([state, id], ['open', 7], ['closed', 3])).toEqual({
       text:
         '((`state` IN (?, ?)) OR (`state` = ? AND `id` >= ?)) AND ' +
-        '(((`state` IN (?, ?, ?)) OR (`state` = ? AND `id` < ?)) OR (`state` = ? AND `id` IS NULL))',
-      values: ['held', 'closed', 'open', 7, '', 'open', 'held', 'closed', 3, 'closed'],
+        '(((`state` IN (?, ?)) OR (`state` = ? AND `id` < ?)) OR (`state` = ? AND `id` IS NULL))',
+      values: ['held', 'closed', 'open', 7, 'open', 'held', 'closed', 3, 'closed'],
     });
     expect(rangeCondition([state], ['closed'], 'end')).toEqual({
       text: '((`state` IN (?)))',
