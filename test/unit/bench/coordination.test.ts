@@ -37,7 +37,8 @@ describe('the plan of a run', () => {
   });
 
   it('gives each replica and each VM to one process', () => {
-    const replicas = [0, 1, 2, 3, 4, 5].flatMap((process) => replicasOf(process, settings));
+    const processes = Array.from({ length: settings.processes }, (_, i) => i);
+    const replicas = processes.flatMap((process) => replicasOf(process, settings));
     expect(replicas.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i));
     expect(new Set(replicas.flatMap((replica) => vmsOf(replica, settings))).size).toBe(300);
     expect([1, 2, 3, 6].map((processes) => killedProcesses({ processes }))).toEqual([1, 1, 1, 2]);
