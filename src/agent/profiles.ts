@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { addObservation } from '../attribution/profile.ts';
 import { isNews } from '../attribution/profile-news.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -19,8 +20,8 @@ export interface VmCounters {
 const fastSampleMs = 20;
 /** So many readings of the statistics without a read, and the VM counts as gone. */
 const recentReadings = 3;
-/** After so many readings a profile is published although it says the same. */
-const readingsToRenewal = 6;
+/** After so many readings, 6 on average, a profile is published although it says the same: not all of them at once. */
+const readingsToRenewal = { least: 4, most: 8 };
 
 /**
  * Watches who touches what: samples often, reads the statistics rarely, ages what it learned into one
@@ -77,13 +78,12 @@ export class Profiles implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     await this.#restore();
-    const renewalMs = readingsToRenewal * this.#config.observe.collectMs;
     let collectAtMs = systemClock.monotonicMs();
     while (!signal.aborted) {
       await this.#guarded('sample', () => this.#engine.observer.sample());
       if (systemClock.monotonicMs() >= collectAtMs) {
         await this.collect();
-        await this.#publish((published, now) => isNews(published, now, renewalMs));
+        await this.#publish((published, now) => isNews(published, now, this.#renewalMs(now.vm)));
         collectAtMs = systemClock.monotonicMs() + this.#config.observe.collectMs;
       }
       await systemClock.sleep(this.#config.observe.intervalMs, signal);
@@ -166,6 +166,13 @@ export class Profiles implements Service {
         return;
       }
     }
+  }
+
+  #renewalMs(vm: string): number {
+    const { least, most } = readingsToRenewal;
+    const { replica, observe } = this.#config;
+    const phase = createHash('sha1').update(pairKey(replica, vm)).digest().readUInt16BE() / 2 ** 16;
+    return observe.collectMs * (least + phase * (most - least));
   }
 
   /** One warning when watching starts to fail, one line when it works again. */

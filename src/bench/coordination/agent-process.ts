@@ -3,6 +3,9 @@ import type { OwnedChild, OwnedProcesses } from '../../lab/owned-processes.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
+/** In MB: hundreds of agents share a heap here, each of which has one of its own elsewhere. */
+const heapOfMany = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--initial-old-space-size=1024'];
+
 /** The parent's handle of a process of agents, over kills and new starts. */
 export class AgentsProcess {
   readonly config: AgentWorkerConfig;
@@ -35,7 +38,7 @@ export class AgentsProcess {
   async start(): Promise<void> {
     const running = this.#owned.spawn(
       process.execPath,
-      ['--expose-gc', ...this.#script, JSON.stringify(this.config)],
+      ['--expose-gc', ...heapOfMany, ...this.#script, JSON.stringify(this.config)],
       { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
     );
     this.#running = running;
