@@ -7,6 +7,9 @@ import { retry } from '../lib/retry.ts';
 import { serveReplica } from './agent.ts';
 import { AgentMetrics } from './agent-metrics.ts';
 
+/** One piece of work that fails in a way nobody thought of must not end what is done for all other VMs. */
+const unhandled = 'work failed and nobody handled it; the agent goes on: please report it with this line';
+
 /**
  * The agent beside one replica as a process: connects it to its database and to NATS, and serves until
  * `signal` aborts. Waits for a database or a NATS that is not up yet.
@@ -33,9 +36,13 @@ export async function runAgent(
     ...{ replica: config.replica, vms: config.vms, logger, onQuery: metrics.onQuery },
     exactMs: config.observe.exactMs,
   });
+  const survive = (error: unknown) =>
+    logger.error({ error: error instanceof Error ? error.stack : String(error) }, unhandled);
+  process.on('unhandledRejection', survive);
   try {
     await serveReplica({ config, broker, engine, logger, metrics }, signal);
   } finally {
+    process.off('unhandledRejection', survive);
     await engine.close();
     await broker.close();
   }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../lib/errors.ts';
 
 /** What an error of a database, its driver or its socket means to Forewarm. */
-export type Failure = 'denied' | 'timedOut' | 'noDatabase' | 'unreachable' | 'other';
+export type Failure = 'denied' | 'timedOut' | 'noDatabase' | 'unreachable' | 'full' | 'other';
 
 /** Codes of a socket to a server that is down or out of reach. */
 export const socketCodes = [
@@ -36,6 +36,11 @@ export function adviceOn(failure: Failure, setup: string): { code: ErrorCode; hi
       };
     case 'unreachable':
       return { code: 'database_unreachable', hint: 'Check database.url and that the server runs.' };
+    case 'full':
+      return {
+        code: 'database_unreachable',
+        hint: 'The server takes no more connections: raise its limit (max_connections, or that of the role), or end some.',
+      };
     case 'other':
       return {
         code: 'internal',

@@ -2,13 +2,17 @@ import type { ErrorCode } from '../../lib/errors.ts';
 import { adviceOn, type Failure, socketCodes } from '../failure.ts';
 
 /** Error numbers of the server and codes of the socket by what they mean to Forewarm. */
-const unreachable = new Set<number | string>([
+const full = new Set<number | string>([
   1040, // ER_CON_COUNT_ERROR
+  1203, // ER_TOO_MANY_USER_CONNECTIONS
+  1226, // ER_USER_LIMIT_REACHED
+]);
+const unreachable = new Set<number | string>([
+  ...full,
   1053, // ER_SERVER_SHUTDOWN
   1080, // ER_FORCING_CLOSE
   1129, // ER_HOST_IS_BLOCKED
   1152, // ER_ABORTING_CONNECTION
-  1203, // ER_TOO_MANY_USER_CONNECTIONS
   1927, // MariaDB: ER_CONNECTION_KILLED
   3032, // ER_SERVER_OFFLINE_MODE
   ...socketCodes,
@@ -74,6 +78,7 @@ export function classify(error: unknown): { code: ErrorCode; hint: string } {
 
 function failureOf(number: number | string): Failure {
   if (denied.has(number)) return 'denied';
+  if (full.has(number)) return 'full';
   if (timedOut.has(number)) return 'timedOut';
   if (number === missingDatabase) return 'noDatabase';
   return unreachable.has(number) || number === '' ? 'unreachable' : 'other';

@@ -74,10 +74,10 @@ export class Warmer {
     this.#admission = parts.admission;
   }
 
-  /** Opens so many connections: the first step would wait for its own. */
+  /** Opens so many connections: the first step would wait for its own. Never rejects: that step will tell. */
   async prepare(count: number): Promise<void> {
     const open = () => this.#connections.session({ purpose: 'warm' }, async () => {});
-    await Promise.all(Array.from({ length: count }, open));
+    await Promise.allSettled(Array.from({ length: count }, open));
   }
 
   /**

@@ -1,13 +1,14 @@
 import type { ErrorCode } from '../../lib/errors.ts';
 import { adviceOn, type Failure, socketCodes } from '../failure.ts';
 
+const tooManyConnections = '53300';
 /** SQLSTATEs and socket codes by what they mean to Forewarm; a message's text is never looked at. */
 const unreachable = new Set<string>([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '57P05', // idle_session_timeout
-  '53300', // too_many_connections
+  tooManyConnections,
   '25P03', // idle_in_transaction_session_timeout
   ...socketCodes,
 ]);
@@ -72,6 +73,7 @@ function failureOf(code: string): Failure {
   if (denied.has(code)) return 'denied';
   if (timedOut.has(code)) return 'timedOut';
   if (code === undefinedDatabase) return 'noDatabase';
+  if (code === tooManyConnections) return 'full';
   // Of the driver's own errors (a connection lost or not made in time) none has a code.
   return unreachable.has(code) || code.startsWith('08') || code === '' ? 'unreachable' : 'other';
 }
