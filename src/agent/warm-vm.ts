@@ -14,7 +14,10 @@ import { untilReachable } from './until-reachable.ts';
 import type { RoundContext } from './warming-round.ts';
 
 /** Longest wait for the source's agent: its walk of a large pool takes a while. */
-const sourceTimeoutMs = 10_000;
+const longestWaitMs = 10_000;
+/** Part of the time until the deadline in which it may answer: what its published profile names takes time to read. */
+const waitShare = 1 / 4;
+const leastWaitMs = 1_000;
 /** Rounds of reading that follow each other at once; what they could not make resident will not stay. */
 const eagerRounds = 3;
 /** How long other migrations take to give back their part of the pool to a newcomer. */
@@ -34,7 +37,7 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   const source =
     run.record.source ??
     (await untilReachable(() => findSource(broker, vm, { target, migration: run.record.id }), run, stop));
-  run.update({ source });
+  if (source !== run.record.source) run.update({ source });
   const place = share.join(run.record.id, Date.parse(run.record.deadline));
   const accounting = new Accounting(run, config.account.windowMs);
   try {
@@ -48,6 +51,11 @@ export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Pr
   } finally {
     place.leave();
   }
+}
+
+/** `leftMs`: until the deadline, after which there is no hurry until the VM comes. */
+function sourceWaitMs(leftMs: number): number {
+  return leftMs <= 0 ? longestWaitMs : Math.min(longestWaitMs, Math.max(leastWaitMs, leftMs * waitShare));
 }
 
 /** What is left of carrying the heat over when nothing is left to read and the VM has arrived; null when stopped. */
@@ -68,7 +76,11 @@ async function rounds(
   const figures = new ReadingFigures(run.record.warmed);
   const { id: migration, vm, target } = run.record;
   const ask = (sharpen: boolean) =>
-    askSource(run.parts.broker, { source, vm, sharpen, maxAgeMs: 0, migration, target }, sourceTimeoutMs);
+    askSource(
+      run.parts.broker,
+      { source, vm, sharpen, maxAgeMs: 0, migration, target },
+      sourceWaitMs(Date.parse(run.record.deadline) - Date.now()),
+    );
   void foresee(run, source);
   let answer = await untilReachable(() => ask(true), run, stop);
   const askAnew = () => followSource(() => ask(false), answer, { run, stop });

@@ -63,7 +63,7 @@ export class SimulatedEngine implements Engine {
     this.#resident = new Map([...this.#resident].map(([key, held]) => [key, subtract(held, lost)]));
   }
 
-  /** No read comes back until the result is called: a disk that hangs. */
+  /** No read and no walk of the pool comes back until the result is called: a disk, or a server, that hangs. */
   stall(): () => void {
     let resume = () => {};
     this.#disk = new Promise((resolve) => {
@@ -103,6 +103,7 @@ export class SimulatedEngine implements Engine {
   };
 
   async workSet(vm: string): Promise<WorkSet> {
+    await this.#disk;
     this.#answer();
     const relation: WorkSetRelation = {
       ...this.#relation(vm),

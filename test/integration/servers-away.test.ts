@@ -15,24 +15,43 @@ beforeEach(async () => {
 
 afterEach(() => world?.close());
 
+async function publishProfile(): Promise<void> {
+  await world.broker.profiles.put('db1.app1', {
+    v: 1,
+    replica: 'db1',
+    vm: 'app1',
+    at: new Date().toISOString(),
+    halfLifeMs: 60_000,
+    relations: [{ database: 'app', schema: 'public', name: 'app1', kind: 'table', weight: 1, share: 1 }],
+    unexplained: { weight: 0, share: 0, statements: [] },
+  });
+}
+
 describe('servers away', () => {
   it("the source's published profile serves while its agent is away", async () => {
     await world.start('db2');
-    await world.broker.profiles.put('db1.app1', {
-      v: 1,
-      replica: 'db1',
-      vm: 'app1',
-      at: new Date().toISOString(),
-      halfLifeMs: 60_000,
-      relations: [{ database: 'app', schema: 'public', name: 'app1', kind: 'table', weight: 1, share: 1 }],
-      unexplained: { weight: 0, share: 0, statements: [] },
-    });
+    await publishProfile();
     const one = intent();
     await world.broker.publishIntent(one);
     await world.reached(one.id, 'ready');
     const record = (await world.record(one.id))!;
     expect(record).toMatchObject({ strategy: 'relations', workSet: { origin: 'profile' } });
     expect(record.reason).toContain('profile');
+  });
+
+  it("the source's published profile serves in time while its database hangs, and its blocks later", async () => {
+    const { engine } = await world.start('db1');
+    await world.start('db2');
+    await publishProfile();
+    const answerAgain = engine.stall();
+    const one = intent({ deadline: new Date(Date.now() + 6_000).toISOString() });
+    await world.broker.publishIntent(one);
+    const record = await world.reached(one.id, 'ready');
+    expect(record).toMatchObject({ deadlineMet: true, workSet: { origin: 'profile' } });
+    answerAgain();
+    await expect
+      .poll(async () => (await world.record(one.id))?.workSet?.origin, { timeout: 15_000 })
+      .toBe('agent');
   });
 
   it('a database that restarts in the middle loses its cache, and all is warmed again', async () => {
