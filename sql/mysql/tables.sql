@@ -7,6 +7,7 @@ SELECT t.TABLE_NAME AS tableName,
        (t.TABLE_TYPE = 'SYSTEM VERSIONED') + 0e0 AS versioned,
        p.PARTITION_NAME AS partitionName,
        p.SUBPARTITION_NAME AS subpartitionName,
+       (COALESCE(p.SUBPARTITION_METHOD, p.PARTITION_METHOD, '') REGEXP 'HASH|KEY') + 0e0 AS hashed,
        p.TABLE_ROWS AS rowCount,
        p.DATA_LENGTH AS dataBytes,
        p.INDEX_LENGTH AS indexBytes

@@ -59,8 +59,8 @@ interface Piece {
   readonly whole?: boolean;
 }
 
-/** Part of the index from which on the rows of one value are a stretch of their own, where another column tells them apart. */
-const ownStretch = 1 / 200;
+/** Least `ownStretch`. */
+const usualOwnStretch = 1 / 200;
 /** Values that are looked through for that in one stretch, and stretches in all. */
 const mostValues = 64;
 const mostNodes = 120;
@@ -69,6 +69,8 @@ export interface DivisionLimits {
   /** Part of the index down to which it is divided at first where keys are spread unevenly. */
   readonly finest: number;
   readonly mostCuts: number;
+  /** Part of the index from which on the rows of one value are a stretch of their own, where another column tells them apart. */
+  readonly ownStretch: number;
 }
 
 /** Divides an index into stretches in which keys are interpolated, by asking for single keys and for estimates. */
@@ -77,6 +79,7 @@ export class Division {
   readonly #types: readonly ValueType[];
   readonly #finest: number;
   readonly #mostCuts: number;
+  readonly #ownStretch: number;
 
   /** `types`: of the index's columns that can bound a range, from the first on. */
   constructor(dives: Dives, types: readonly ValueType[], limits: Partial<DivisionLimits> = {}) {
@@ -84,6 +87,7 @@ export class Division {
     this.#types = types;
     this.#finest = Math.min(longest, limits.finest ?? longest);
     this.#mostCuts = limits.mostCuts ?? usualCuts;
+    this.#ownStretch = Math.max(usualOwnStretch, limits.ownStretch ?? 0);
   }
 
   /**
@@ -125,7 +129,7 @@ export class Division {
     const second = await next(low);
     if (second === undefined || isEnd(second, high)) return [stretch];
     const isWide = async (from: KeyValue, to: KeyValue | undefined) =>
-      (await this.#dives.rows(prefix, from, to)) >= all * ownStretch;
+      (await this.#dives.rows(prefix, from, to)) >= all * this.#ownStretch;
     // Where values have unlike numbers of rows, the first one does not tell of the others.
     if (!((await isWide(low, second)) || (!done && (await isWide(towards, high))))) return [stretch];
     const values = [low];

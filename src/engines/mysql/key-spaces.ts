@@ -7,9 +7,11 @@ import { type StoredIndex, storedKey } from './stored-indexes.ts';
 /** An index that grew by more than this part of itself has its places found anew. */
 const outgrown = 0.05;
 
-/** Each cut reads some ten pages: of a small index fewer are made. */
-const pagesPerCut = 100;
-const cuts = { least: 32, most: 64 };
+/** Each cut reads some ten pages: of a small index, a partition's for instance, fewer are made. */
+const cuts = { least: 8, most: 64, usual: 32 };
+const pagesPerCut = { upToUsual: 27, beyond: 100 };
+/** Rows of one value on fewer pages are not looked at by themselves: that would read a good part of the index. */
+const ownPages = 16;
 /**
  * An index's part, and estimated pages, below which even uneven keys are divided no further: shorter halves are
  * counted by the server, longer ones estimated as twice as long, and the two cannot be held against each other.
@@ -31,11 +33,17 @@ export class KeySpaces {
     if (known !== undefined && sameShape(known.index, index) && !grew(known.index, index)) return known.space;
     const space = new KeySpace(createDives(this.#connections, index), typesOf(index), {
       finest: Math.max(finest.part, finest.pages / index.pages),
-      mostCuts: Math.min(cuts.most, Math.max(cuts.least, Math.round(index.pages / pagesPerCut))),
+      mostCuts: cutsOf(index.pages),
+      ownStretch: ownPages / index.pages,
     });
     this.#known.set(key, { index, space });
     return space;
   }
+}
+
+function cutsOf(pages: number): number {
+  const few = Math.min(cuts.usual, Math.max(cuts.least, Math.round(pages / pagesPerCut.upToUsual)));
+  return Math.min(cuts.most, Math.max(few, Math.round(pages / pagesPerCut.beyond)));
 }
 
 /** Of the columns that can bound a range. */

@@ -1,4 +1,4 @@
-import type { Answer, AskedEntries } from './asked-entries.ts';
+import type { Answer, AskedEntries, Entry } from './asked-entries.ts';
 import type { MysqlConnections, QueryOptions, Session } from './connections.ts';
 import { canAskLeast, edgesUnder, leastFrom } from './dives.ts';
 import type { Key } from './key-division.ts';
@@ -18,7 +18,7 @@ export interface Prober {
    */
   ask(guess: Guess): Promise<Answer | undefined>;
   /** Whether the page of an entry that was asked for before is in the pool; it is afterwards. */
-  isHeld(entry: Answer): Promise<boolean>;
+  isHeld(entry: Entry): Promise<boolean>;
   /** Pages that this session has read from the disk so far, of whatever. */
   reads(): Promise<number>;
 }
@@ -97,7 +97,7 @@ class SessionProber implements Prober {
     return within === undefined ? undefined : this.ask({ prefix: under, value: within });
   }
 
-  async isHeld({ prefix, value }: Answer): Promise<boolean> {
+  async isHeld({ prefix, value }: Entry): Promise<boolean> {
     return (await this.#find(prefix, value))?.resident ?? false;
   }
 

@@ -21,6 +21,8 @@ export interface StoredIndex extends IndexName {
   readonly floor?: string;
   /** Keeps the history of its rows, which lies among them: it must be asked for, or single entries cannot be. */
   readonly versioned?: true;
+  /** Of a partition by hash: all with this name hold an even part each of the same rows, wherever their keys lie. */
+  readonly evenPartOf?: string;
   /** Of a clustered index whose rows keep long values outside: with those values. */
   readonly pages: number;
   readonly rows: number;
@@ -50,6 +52,8 @@ interface TableRow {
   readonly versioned: number;
   readonly partitionName: string | null;
   readonly subpartitionName: string | null;
+  /** 1: rows are divided by a hash of their key. */
+  readonly hashed: number;
   readonly rowCount: number | string | null;
   readonly dataBytes: number | string | null;
   readonly indexBytes: number | string | null;
@@ -105,7 +109,9 @@ async function readDatabase(
     .flatMap((table) => {
       const partition = table.subpartitionName ?? table.partitionName ?? undefined;
       const versioned = Number(table.versioned) === 1 ? ({ versioned: true } as const) : {};
-      const base = { database, table: table.tableName, partition, ...versioned };
+      const above = table.subpartitionName === null ? '' : (table.partitionName ?? '');
+      const hashed = Number(table.hashed) === 1 ? { evenPartOf: `${table.tableName}/${above}` } : {};
+      const base = { database, table: table.tableName, partition, ...versioned, ...hashed };
       const own = indexes.get(table.tableName) ?? [];
       const clustered = own.find((index) => index.clustered);
       const secondary = own.filter((index) => !index.clustered && index.tree);

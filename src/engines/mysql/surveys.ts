@@ -17,6 +17,8 @@ const questions = 384;
 /** Each question may bring a page: of a small index at most this part is asked for. */
 const askedPart = 0.25;
 const fewest = 8;
+/** Pages found by chance, below which nothing is told. */
+const leastFound = 2;
 /** Pages behind a cut of the index's division that the server read for its estimates. */
 const pagesOfCut = 24;
 
@@ -105,6 +107,8 @@ export class Surveys {
         return { ...kept, count: kept.count + (doubt > 0 ? 0 : grown) };
       }
     }
+    // Others had the time. The next work set, whose known surveys take none, has it for this one.
+    if (bounds.forMs <= 0) return { ...(kept ?? nothingFound), count: others };
     const finder = this.#spaces.of(index);
     const cells = await this.#survey(known, finder, { region: [{ from: 0, to: 1 }], ...bounds });
     const places = cells.length === 0 ? undefined : placesOf(await finder.nodes(), typesOf(index));
@@ -137,10 +141,10 @@ export class Surveys {
     const most = questionsOf(index.pages * width);
     if (most < fewest) return [];
     const before = [...known.broughtAt];
+    const untilMs = performance.now() + forMs;
     const found = await tolerant(signal, async () => {
       // Before the survey: it holds the one connection for walks.
       await this.#divide(known, finder, signal);
-      const untilMs = performance.now() + forMs;
       return this.#counting(known, signal, (prober) =>
         survey({
           region,
@@ -174,7 +178,7 @@ export class Surveys {
   async #divide(known: Known, finder: KeyFinder, signal: AbortSignal | undefined): Promise<void> {
     const before = await walkReads(this.#connections, { signal });
     for (const { prefix, low, towards } of await finder.nodes()) {
-      for (const value of [low, towards]) known.asked.add({ prefix, value, resident: true });
+      for (const value of [low, towards]) known.asked.addDivided({ prefix, value });
     }
     const after = await walkReads(this.#connections, { signal });
     if (before !== undefined && before.threadId === after?.threadId) known.own += after.reads - before.reads;
@@ -183,19 +187,17 @@ export class Surveys {
   /** What is left of the pages that questions have brought, by asking for some of them again. */
   async #checkOwn(known: Known, { signal }: SurveyBounds): Promise<void> {
     if (known.own === 0 || performance.now() - known.checkedMs < keptMs) return;
-    const { brought } = known.asked;
-    const chosen = Array.from(
-      { length: checks },
-      (_, at) => brought[Math.floor((at * brought.length) / checks)],
-    );
+    const chosen = known.asked.someBrought(checks);
+    if (chosen.length === 0) return;
     const part = await tolerant(signal, () =>
       this.#counting(known, signal, async (prober) => {
         let held = 0;
-        for (const entry of chosen) if (entry !== undefined && (await prober.isHeld(entry))) held++;
-        return held / checks;
+        for (const entry of chosen) if (await prober.isHeld(entry)) held++;
+        return held / chosen.length;
       }),
     );
-    if (part !== undefined) Object.assign(known, { own: known.own * part, checkedMs: performance.now() });
+    if (part === undefined) return;
+    Object.assign(known, { own: Math.round(known.own * part), checkedMs: performance.now() });
   }
 
   /** Counts the pages that questions bring. */
@@ -219,6 +221,12 @@ const distance = (places: readonly number[], place: number): number =>
   places.reduce((least, other) => Math.min(least, Math.abs(other - place)), 1);
 
 const questionsOf = (pages: number): number => Math.min(questions, Math.floor(pages * askedPart));
+
+/** Whether as many questions as an index is worth would find more than one page of `count`. */
+export const canFind = (count: number, size: number): boolean =>
+  count * questionsOf(size) >= size * leastFound;
+
+const nothingFound = { cells: [], places: undefined };
 
 const nothingKnown = (index: StoredIndex): Known => ({
   ...{ index, asked: new AskedEntries(), broughtAt: [], own: 0, checkedMs: 0 },

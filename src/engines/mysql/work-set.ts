@@ -5,13 +5,14 @@ import type { WorkSet, WorkSetRelation } from '../../planning/work-set.ts';
 import { worthWarming } from '../../planning/worth-warming.ts';
 import { type CachedPagesReader, cachedKey } from './cached-pages.ts';
 import type { MysqlConnections } from './connections.ts';
+import { EvenParts } from './even-parts.ts';
 import { type HotPart, hotPart, isPartly, means } from './hot-part.ts';
 import type { MysqlIdentity } from './identity.ts';
 import { scaled } from './match.ts';
 import { indexNameOf, refOf } from './names.ts';
 import { divideOverflow } from './overflow.ts';
 import { readIndexes, type StoredIndex } from './stored-indexes.ts';
-import type { Surveys } from './surveys.ts';
+import { canFind, type Surveys } from './surveys.ts';
 
 /** See `worthWarming`; of rows: a scan counts hundreds for a page, and a lookup one. */
 const leastDensity = 0.0001;
@@ -102,19 +103,30 @@ async function findParts(
   for (const one of new Set(stored)) {
     const count = countOf(one);
     if (one.overflow) continue;
+    const size = sizeOf(one, count);
     // What questions have brought is nobody's.
-    const asked = isPartly(count - surveys.ownPages(one), sizeOf(one, count));
-    if (asked || isPartly(count, sizeOf(one, count))) partly.push(one);
-    else parts.set(one, hotPart(count, sizeOf(one, count), []));
+    const own = surveys.ownPages(one);
+    const isAsked = own > 0 || canFind(count, size);
+    if (isAsked && (isPartly(count - own, size) || isPartly(count, size))) partly.push(one);
+    else parts.set(one, hotPart(count, size, []));
   }
   partly.sort((a, b) => countOf(b) - countOf(a));
   const endMs = performance.now() + surveys.workSetMs;
+  const evenParts = new EvenParts();
   for (const [at, one] of partly.entries()) {
     const count = countOf(one);
+    const size = sizeOf(one, count);
+    const alike = evenParts.partOf(one, (count - surveys.ownPages(one)) / size, size);
+    if (alike !== undefined) {
+      parts.set(one, alike);
+      continue;
+    }
     const forMs = Math.max(0, endMs - performance.now()) / Math.min(2, partly.length - at);
     const { count: others, cells, places } = await surveys.whole(one, count, { forMs, signal });
-    const part = hotPart(others, sizeOf(one, count), cells, places !== undefined);
-    parts.set(one, part.means === means.probed && places !== undefined ? { ...part, places } : part);
+    const found = hotPart(others, size, cells, places !== undefined);
+    const part = found.means === means.probed && places !== undefined ? { ...found, places } : found;
+    parts.set(one, part);
+    evenParts.add(one, { part, held: others / size, size });
   }
   for (const one of stored) {
     if (!one.overflow) continue;
