@@ -49,7 +49,7 @@ export function createAnsweringService(options: {
       await precedence.turn();
       const workSet = await workSets.of(vm, maxAgeMs);
       // The burst takes as long as it takes; the next round of the migration has its fruit.
-      if (sharpen) void profiles.sharpen();
+      if (sharpen) void profiles.sharpen(vm);
       let bytes = encoded.get(workSet);
       if (bytes === undefined) {
         bytes = await encodeWorkSet(workSet);

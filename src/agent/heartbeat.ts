@@ -10,7 +10,7 @@ import type { Heartbeat } from '../messages/heartbeat.ts';
 import { wireVersion } from '../messages/names.ts';
 import type { ServerWatch } from './server-watch.ts';
 
-const intervalMs = heartbeatTtlMs / 5;
+const intervalMs = heartbeatTtlMs / 4;
 
 /** Publishes the agent's sign of life, and takes it back when the agent stops. */
 export function createHeartbeat(options: {

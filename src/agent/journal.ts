@@ -5,20 +5,23 @@ import { retry } from '../lib/retry.ts';
 import type { MigrationEvent } from '../messages/event.ts';
 import type { MigrationRecord } from '../messages/record.ts';
 
-const soonMs = 250;
+/** Figures of a record wait so long for others. */
+const soonMs = 750;
 
 /**
  * Writes one migration's record and events without making the warming wait: while NATS is away they
- * are kept, and written in their order when it is back. Of records, and of progress events, only the
- * newest is worth keeping.
+ * are kept, and written in their order when it is back. Of records, and of progress events between two steps,
+ * only the newest is worth keeping.
  */
 export class Journal {
   readonly #broker: Broker;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
-  readonly #steps: { event: MigrationEvent; dedupe: string }[] = [];
+  readonly #steps: { event: MigrationEvent; dedupe?: string }[] = [];
   #progress: MigrationEvent | null = null;
   #record: MigrationRecord | null = null;
+  /** False while the record has only newer figures than the one that is stored. */
+  #due = false;
   #pump: Promise<void> | null = null;
   #soon: NodeJS.Timeout | undefined;
 
@@ -36,17 +39,19 @@ export class Journal {
 
   save(record: MigrationRecord): void {
     this.#record = record;
-    this.#start();
+    this.#writeNow();
   }
 
-  /** For figures alone: with what is written next, or in a moment. */
+  /** For figures alone: with the next change of state, or in a moment. */
   saveSoon(record: MigrationRecord): void {
     this.#record = record;
-    this.#soon ??= setTimeout(() => this.#start(), soonMs);
+    this.#soon ??= setTimeout(() => this.#writeNow(), soonMs);
   }
 
   /** A step of the audit trail; the same `dedupe` twice is one event. */
   step(event: MigrationEvent, dedupe: string): void {
+    if (this.#progress !== null) this.#steps.push({ event: this.#progress });
+    this.#progress = null;
     this.#steps.push({ event, dedupe });
     this.#start();
   }
@@ -58,8 +63,13 @@ export class Journal {
 
   /** Resolves when everything is written, or the signal aborted. */
   async flush(): Promise<void> {
-    if (this.#record !== null) this.#start();
+    if (this.#record !== null) this.#writeNow();
     while (this.#pump !== null) await this.#pump;
+  }
+
+  #writeNow(): void {
+    this.#due = true;
+    this.#start();
   }
 
   #start(): void {
@@ -81,9 +91,10 @@ export class Journal {
   }
 
   #next(): (() => Promise<void>) | null {
-    if (this.#record !== null) {
+    if (this.#record !== null && this.#due) {
       const record = this.#record;
       this.#record = null;
+      this.#due = false;
       clearTimeout(this.#soon);
       this.#soon = undefined;
       return async () => void (await this.#broker.records.put(record.id, record));

@@ -131,6 +131,7 @@ export class MigrationRun {
   }
 
   progress(progress: Progress): void {
+    if (this.ended.aborted) return;
     this.#journal.progress({ ...this.#event(), progress });
   }
 

@@ -100,8 +100,9 @@ export class Profiles implements Service {
     await this.#collecting;
   }
 
-  /** A fast burst of samples, then everything since: for a better split when an intent is there. */
-  async sharpen(): Promise<void> {
+  /** A fast burst of samples where samples tell what is the VM's, then everything since: for a better split when an intent is there. */
+  async sharpen(vm: string): Promise<void> {
+    if (this.get(vm)?.splitShare === 0) return await this.collect();
     this.#burst ??= this.#fastBurst().finally(() => {
       this.#burst = null;
     });

@@ -46,6 +46,7 @@ export class ReadingFigures {
     this.#total = plan.residentBlocks + segments.reduce((sum, segment) => sum + segment.blocks, 0);
     this.#warmed = { ...this.#warmed, rounds: this.#warmed.rounds + 1 };
     this.#roundMs = systemClock.monotonicMs();
+    this.#reportedMs = this.#roundMs;
   }
 
   /** Returns how long the round took, in ms. */
@@ -68,7 +69,7 @@ export class ReadingFigures {
         ? { throttledMs: { ...held, [throttleReason]: (held[throttleReason] ?? 0) + throttledMs } }
         : {}),
     };
-    const nowMs = performance.now();
+    const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#reportedMs < progressEveryMs) return false;
     this.#reportedMs = nowMs;
     return true;

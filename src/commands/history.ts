@@ -68,7 +68,10 @@ function line(event: MigrationEvent, previous: MigrationEvent | undefined): stri
 }
 
 function since(event: MigrationEvent, previous: MigrationEvent | undefined): string {
-  return previous === undefined ? '' : `+${formatMs(Date.parse(event.at) - Date.parse(previous.at))}`;
+  if (previous === undefined) return '';
+  // Those who wrote them may have other clocks.
+  const ms = Date.parse(event.at) - Date.parse(previous.at);
+  return `${ms < 0 ? '-' : '+'}${formatMs(Math.abs(ms))}`;
 }
 
 function note({ progress, reason, code }: MigrationEvent): string {

@@ -84,9 +84,7 @@ export function endedError(
     ended.code !== undefined && ended.code in errorCodes ? (ended.code as ErrorCode) : 'warming_failed';
   return new ForewarmError(
     code,
-    `migration ${id} was ${ended.state}: ${ended.reason ?? 'no reason was given'}`,
-    {
-      hint: `See \`forewarm history --migration ${id}\`.`,
-    },
+    `migration ${id} ${ended.state === 'failed' ? 'has failed' : `was ${ended.state}`}: ${ended.reason ?? 'no reason was given'}`,
+    { hint: `See \`forewarm history --migration ${id}\`.` },
   );
 }

@@ -23,8 +23,10 @@ interface ShownProfile {
   readonly replica: string;
   readonly at: string;
   readonly unexplainedShare: number;
-  /** False: the agent is away, and this is the last profile that it published. */
+  /** False: the agent did not answer, and this is the last profile that it published. */
   readonly live: boolean;
+  /** Of that. */
+  readonly why?: string;
   readonly blockBytes?: number;
   readonly relations: readonly {
     readonly database: string;
@@ -60,8 +62,7 @@ async function profile(context: CommandContext, flags: ProfileFlags): Promise<vo
   await withBroker({ context, flags, name: 'profile' }, async (broker, config) => {
     const replica = named ?? (await findReplica(broker, vm));
     const shown = await readProfile(broker, { vm, replica, timeoutMs: config.nats.timeoutMs });
-    if (!shown.live)
-      context.err(`forewarm: the agent of ${replica} does not answer; its last published profile:\n`);
+    if (shown.why !== undefined) context.err(`forewarm: ${shown.why}; its last published profile:\n`);
     print(context, flags, shown, () => renderProfile(shown));
   });
 }
@@ -97,7 +98,8 @@ async function readProfile(
     const stored = away ? await broker.profiles.get(`${replica}.${vm}`) : null;
     if (stored === null) throw error;
     const { at, relations, unexplained } = stored.value;
-    return { replica, vm, at, live: false, relations, unexplainedShare: unexplained.share };
+    const why = (error as Error).message;
+    return { replica, vm, at, live: false, why, relations, unexplainedShare: unexplained.share };
   }
 }
 

@@ -208,8 +208,9 @@ function skippedReasonOf(skipped: Readonly<Record<SkipReason, number>>, { budget
   const { pool_budget: room, os_cache_budget: cached, absent, beyond_end: beyond } = skipped;
   const os = budget.osReason ?? `${Math.floor(budget.osBlocks)} blocks`;
   if (room > 0) {
+    const beside = budget.osBlocks > 0 ? ` and the ${os} that the OS cache has` : '';
     reasons.push(
-      `${room} blocks beyond the pool's budget of ${Math.floor(budget.poolBlocks)} and the OS cache's (${os})`,
+      `${room} blocks beyond the ${Math.floor(budget.poolBlocks)} that the pool has room for now${beside}`,
     );
   }
   if (cached > 0) reasons.push(`${cached} blocks of the source's OS cache beyond the budget here (${os})`);

@@ -1,10 +1,15 @@
 import type { Broker } from '../../broker/broker.ts';
 import { preciseNowMs, systemClock } from '../../lib/clock.ts';
-import { eventSchema } from '../../messages/event.ts';
+import type { MigrationEvent } from '../../messages/event.ts';
 import { wireVersion } from '../../messages/names.ts';
-import type { MigrationState } from '../../messages/states.ts';
+import { type MigrationState, migrationStates } from '../../messages/states.ts';
 import { isEnd } from '../../migration/transitions.ts';
 import type { PlannedIntent } from './schedule.ts';
+
+/** Whose events are measured by: no others are delivered to whoever measures, on the same machine as all the rest. */
+export const watchedStates: readonly MigrationState[] = migrationStates.filter(
+  (state) => state === 'accepted' || state === 'ready' || isEnd(state),
+);
 
 /** What was seen of one intent from outside of its agents; wall clock in ms, undefined where it never came. */
 export interface IntentTrace {
@@ -42,7 +47,8 @@ export class Round {
   /** An event as it went over NATS. */
   see(data: Uint8Array): void {
     const atMs = preciseNowMs();
-    const { id, state, at, reason, progress } = eventSchema.parse(JSON.parse(new TextDecoder().decode(data)));
+    // Nobody but the agents of this run publishes here.
+    const { id, state, at, reason, progress } = JSON.parse(Buffer.from(data).toString()) as MigrationEvent;
     const trace = this.traces.get(id);
     if (trace === undefined || progress !== undefined) return;
     if (state === 'accepted') {

@@ -10,6 +10,7 @@ import { processorMs, residentBytes } from '../../lab/processor-time.ts';
 import { until } from '../../lab/run.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { AgentsProcess } from './agent-process.ts';
+import { watchedStates } from './round.ts';
 import { type CoordinationSettings, replicaName, replicasOf, vmsOf } from './settings.ts';
 import { workerScript } from './worker-script.ts';
 
@@ -49,9 +50,11 @@ export class CoordinationSite {
     this.broker = broker;
     this.#monitorPort = parts.monitorPort;
     this.#listening = parts.listening;
-    this.#listening.subscribe(broker.subjects.allEvents, {
-      callback: (_, { data }) => this.onEvent(data),
-    });
+    for (const state of watchedStates) {
+      this.#listening.subscribe(broker.subjects.event('*', state), {
+        callback: (_, { data }) => this.onEvent(data),
+      });
+    }
     const file = join(folder, 'agent.yaml');
     writeFileSync(file, JSON.stringify(agentSettings(nats.url)));
     const onRead = (vm: string, atMs: number) => {

@@ -57,8 +57,9 @@ function describe({ state, bytesDone, bytesTotal, residency }: WaitProgress): st
   return `${state}${amount}${held === '' ? '' : `, ${held}`}`;
 }
 
-/** Residency is measured after a round; before the first it is not known. */
+/** Residency is measured between rounds: beside what is being read it would be that of before. */
 function measured({ state, residency }: Pick<WaitProgress, 'state' | 'residency'>): string {
-  if (residency === undefined || (residency === 0 && state !== 'ready')) return '';
+  if (residency === undefined || state === undefined || state === 'profiling' || state === 'warming')
+    return '';
   return `${formatShare(residency)} resident`;
 }
