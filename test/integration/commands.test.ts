@@ -195,7 +195,7 @@ describe('migrate', () => {
     await agent({ replica: 'db2', script: ['profile', 'fail'] });
     const { status, stderr } = await forewarm('migrate', '--vm', 'vmBad', '--to', 'db2', '--id', 'm-bad');
     expect(status).toBe(1);
-    expect(stderr).toContain('migration m-bad was failed: the script says so');
+    expect(stderr).toContain('migration m-bad has failed: the script says so');
     expect(stderr).toContain('forewarm history --migration m-bad');
   });
 

@@ -108,7 +108,7 @@ async function findParts(
     const own = surveys.ownPages(one);
     const isAsked = own > 0 || canFind(count, size);
     if (isAsked && (isPartly(count - own, size) || isPartly(count, size))) partly.push(one);
-    else parts.set(one, hotPart(count, size, []));
+    else parts.set(one, hotPart(count - own, size, []));
   }
   partly.sort((a, b) => countOf(b) - countOf(a));
   const endMs = performance.now() + surveys.workSetMs;
