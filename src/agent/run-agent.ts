@@ -42,8 +42,8 @@ export async function runAgent(
   try {
     await serveReplica({ config, broker, engine, logger, metrics }, signal);
   } finally {
-    process.off('unhandledRejection', survive);
     await engine.close();
     await broker.close();
+    process.off('unhandledRejection', survive);
   }
 }

@@ -112,7 +112,8 @@ export class Requests {
           head.set('Forewarm-Error', failure.code);
           message.respond(JSON.stringify({ v: wireVersion, error: failure }), { headers: head });
         }
-      })();
+        // The connection may be closed by then; who asked has a time-out of its own.
+      })().catch(() => {});
     }
   }
 }

@@ -102,9 +102,9 @@ export class LibvirtWatch implements Service {
 
   /** Settles the notes of the hook by how their guests are now. */
   async #look(): Promise<void> {
-    const notes = this.#pending.list();
-    if (notes.length === 0) return;
     try {
+      const notes = this.#pending.list();
+      if (notes.length === 0) return;
       const guests = new Set(await this.#virsh.guests());
       for (const note of notes) {
         const state = guests.has(note.guest) ? await this.#virsh.state(note.guest) : 'shut off';
