@@ -25,7 +25,7 @@ interface ShownProfile {
   readonly unexplainedShare: number;
   /** False: the agent did not answer, and this is the last profile that it published. */
   readonly live: boolean;
-  /** Of that. */
+  /** Why the agent did not. */
   readonly why?: string;
   readonly blockBytes?: number;
   readonly relations: readonly {
