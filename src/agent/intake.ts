@@ -91,33 +91,40 @@ export class Intake implements Service {
 
   async #accept(intent: Intent): Promise<IntentVerdict> {
     const { broker, config, logger } = this.#parts;
-    const [known, pointer] = await Promise.all([broker.records.get(intent.id), broker.vms.get(intent.vm)]);
-    if (known !== null) {
-      // The record may have been stored by an agent that died before it marked the migration active.
-      if (known.value.target === config.replica && !isEnd(known.value.state)) await this.#start(known.value);
-      else
-        logger.info(
-          { migration: intent.id, vm: intent.vm, state: known.value.state },
-          'an intent that was served already',
-        );
-      return 'done';
-    }
     const now = systemClock.now();
     const record = recordFromIntent(intent, now);
     const admission = admit(intent, { replica: config.replica, now, expiryMs: config.hold.expiryMs });
-    const refusal = admission.admit ? await this.#supersede(intent, pointer?.value) : admission;
-    if (refusal !== null) {
-      await this.#refuse(record, refusal);
-      return 'done';
+    const pointer = (await broker.vms.get(intent.vm))?.value;
+    // Of a VM's first migration nothing is known: that nobody has stored it is told by the attempt to do so.
+    if (pointer !== undefined || !admission.admit) {
+      const known = await broker.records.get(intent.id);
+      if (known !== null) return await this.#again(known.value);
+      const refusal = admission.admit ? await this.#supersede(intent, pointer) : admission;
+      if (refusal !== null) {
+        await this.#refuse(record, refusal);
+        return 'done';
+      }
     }
     const created = await broker.records.create(intent.id, record);
-    if (created === null) return await this.#accept(intent);
+    if (created === null) {
+      const known = await broker.records.get(intent.id);
+      return known === null ? 'later' : await this.#again(known.value);
+    }
     const { id: migration, vm, source, target, deadline, issuedBy } = intent;
     logger.info({ migration, vm, source, target, deadline, issuedBy }, 'migration is accepted');
     await Promise.all([
       broker.vms.put(intent.vm, this.#pointer(record)),
       this.#start(record, { accepted: true }),
     ]);
+    return 'done';
+  }
+
+  /** An intent that was accepted before: the agent that stored it may have died before it marked the migration active. */
+  async #again(record: MigrationRecord): Promise<IntentVerdict> {
+    const { config, logger } = this.#parts;
+    const { id: migration, vm, target, state } = record;
+    if (target === config.replica && !isEnd(state)) await this.#start(record);
+    else logger.info({ migration, vm, state }, 'an intent that was served already');
     return 'done';
   }
 

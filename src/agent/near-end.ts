@@ -1,3 +1,4 @@
+import { systemClock } from '../lib/clock.ts';
 import type { Progress } from '../messages/event.ts';
 import type { SourceAnswer } from './ask-source.ts';
 import type { MigrationRun } from './migration-run.ts';
@@ -8,6 +9,8 @@ import { look, type RoundContext } from './warming-round.ts';
 
 /** Long enough for a source that is busy to walk its pool and to answer, and for a walk here. */
 const nearMs = 1_000;
+/** What the source told is as good as new until its plan has been read for so long; a walk of its pool is not free. */
+const freshMs = 500;
 
 /**
  * What is done while the last of a plan is read, so that ready need not wait for it afterwards: the source is
@@ -21,9 +24,12 @@ export class NearEnd {
   readonly #planned: SourceAnswer;
   readonly #askAnew: () => Promise<SourceAnswer>;
   readonly #stop: AbortSignal;
+  readonly #beganMs = systemClock.monotonicMs();
   #asked: Promise<void> | undefined;
   #answer: SourceAnswer | undefined;
-  #measured: Promise<void> | undefined;
+  #measuring: Promise<void> | undefined;
+  /** Part of the plan with which to measure next. */
+  #enough: number;
   #over = false;
 
   constructor(
@@ -42,22 +48,29 @@ export class NearEnd {
     this.#planned = options.planned;
     this.#askAnew = options.askAnew;
     this.#stop = options.stop;
+    this.#enough = run.parts.config.warm.goal;
   }
 
   /** Told after each step of the reading; `leftMs`: what the rest will take. */
   step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
     // The next round measures soon enough by itself.
     if (this.#run.record.readyAt !== undefined || this.#over) return;
-    if (leftMs < nearMs) this.#asked ??= this.#ask();
-    if (blocksDone / blocksTotal < this.#run.parts.config.warm.goal) return;
-    this.#measured ??= this.#measure(this.#answer ?? this.#planned);
+    const isFresh = systemClock.monotonicMs() - this.#beganMs < freshMs;
+    if (leftMs < nearMs && !isFresh) this.#asked ??= this.#ask();
+    const done = blocksDone / blocksTotal;
+    if (done < this.#enough || this.#measuring !== undefined) return;
+    // Where it was not enough yet, for the source's heat has moved on: when half of what is left is there.
+    this.#enough = (1 + done) / 2;
+    this.#measuring = this.#measure(this.#answer ?? this.#planned).finally(() => {
+      this.#measuring = undefined;
+    });
   }
 
   /** The source's newest answer, if it was asked; nothing of this is under way any more then. */
   async settled(): Promise<SourceAnswer | undefined> {
     this.#over = true;
     await this.#asked;
-    await this.#measured;
+    await this.#measuring;
     return this.#answer;
   }
 
@@ -65,7 +78,7 @@ export class NearEnd {
     this.#answer = await this.#askAnew();
   }
 
-  /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, the next round tells. */
+  /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, a later step or the next round tells. */
   async #measure({ workSet }: SourceAnswer): Promise<void> {
     try {
       const { residency, unbounded } = await look(workSet, this.#context);

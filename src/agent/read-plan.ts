@@ -1,7 +1,7 @@
 import type { Engine, LocalRelation } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
 import { estimateMs } from '../planning/cost-model.ts';
-import { type Cursor, nextStep, type ReadStep, startCursor } from '../planning/extents.ts';
+import { type Cursor, nextStep, type ReadStep, startCursor, stepBlocks } from '../planning/extents.ts';
 import { gapChooser } from '../planning/gaps.ts';
 import { interleave } from '../planning/interleave.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -52,21 +52,23 @@ export async function readPlan(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { blockBytes } = context;
-  const stepBlocks = Math.max(1, Math.floor(context.stepBytes / blockBytes));
+  const mostBlocks = Math.max(1, Math.floor(context.stepBytes / blockBytes));
   const { model } = context.device;
-  const segments = interleave(planned, { model, blockBytes, pieceBlocks: stepBlocks });
+  const segments = interleave(planned, { model, blockBytes, pieceBlocks: mostBlocks });
   let cursor: Cursor = startCursor;
   let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const allowed = {
-    ...{ wantedBlocks: stepBlocks, readBlocks: 4 * stepBlocks },
+    ...{ wantedBlocks: mostBlocks, readBlocks: 4 * mostBlocks },
     ...{ spans: maxSpans, places: maxSpans, predictedMs: maxStepMs },
   };
   const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): ReadStep<LocalRelation> | null => {
     const model = context.device.cuttingCost;
-    const limits = context.device.bound(allowed);
+    const { connections } = context;
+    const wantedBlocks = stepBlocks(remainingBytes / blockBytes, { connections, mostBlocks });
+    const limits = context.device.bound({ ...allowed, wantedBlocks });
     const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;

@@ -11,9 +11,10 @@ export function processorMs(stat: string): number {
   }
 }
 
-/** Time of all processors since the machine's start, and of it what its host gave to others, in ticks. */
+/** Time of all processors since the machine's start, and of it what nobody used and what its host gave to others, in ticks. */
 export interface MachineTime {
   readonly all: number;
+  readonly idle: number;
   readonly stolen: number;
 }
 
@@ -22,17 +23,29 @@ export function machineTime(stat = '/proc/stat'): MachineTime | undefined {
   try {
     // User, nice, system, idle, iowait, irq, softirq, steal; guests are part of user.
     const ticks = readFileSync(stat, 'utf8').split('\n')[0]!.split(/ +/).slice(1, 9).map(Number);
-    return { all: ticks.reduce((sum, one) => sum + one, 0), stolen: ticks[7] ?? 0 };
+    const idle = (ticks[3] ?? 0) + (ticks[4] ?? 0);
+    return { all: ticks.reduce((sum, one) => sum + one, 0), idle, stolen: ticks[7] ?? 0 };
   } catch {
     return undefined;
   }
 }
 
-/** Part of the time since then that others had on the host, 0 to 1; undefined where that is not told. */
-export function stolenSince(before: MachineTime | undefined, stat?: string): number | undefined {
+/** Parts of the processors' time, 0 to 1: in use, by whomever, and of that what others had on the host. */
+export interface ProcessorShares {
+  readonly busy: number;
+  readonly stolen: number;
+}
+
+/** Undefined where that is not told. */
+export function sharesSince(before: MachineTime | undefined, stat?: string): ProcessorShares | undefined {
   const now = machineTime(stat);
   if (before === undefined || now === undefined || now.all === before.all) return undefined;
-  return (now.stolen - before.stolen) / (now.all - before.all);
+  const all = now.all - before.all;
+  return { busy: 1 - (now.idle - before.idle) / all, stolen: (now.stolen - before.stolen) / all };
+}
+
+export function stolenSince(before: MachineTime | undefined, stat?: string): number | undefined {
+  return sharesSince(before, stat)?.stolen;
 }
 
 /** The greatest of those that are told; undefined where none is. */

@@ -43,6 +43,21 @@ export const defaultStepLimits: StepLimits = {
   predictedMs: 500,
 };
 
+/** The shortest step at the end of a plan: half a MiB of 8 KiB blocks. */
+const leastStepBlocks = 64;
+
+/**
+ * Wanted blocks of the next step, ever fewer towards the end of a plan (guided self-scheduling): all connections end at
+ * about one time, and little is under way whose progress is not known yet.
+ */
+export function stepBlocks(
+  leftBlocks: number,
+  { connections, mostBlocks }: { readonly connections: number; readonly mostBlocks: number },
+): number {
+  const share = Math.ceil(leftBlocks / (2 * connections));
+  return Math.min(mostBlocks, Math.max(leastStepBlocks, share));
+}
+
 /** A step of so many of its blocks ends where a new place begins: to end within a run goes to its place twice. */
 const nearlyFull = 0.75;
 

@@ -161,8 +161,9 @@ interface Ranked {
 }
 
 /**
- * For each cost and segment of a plan the gap to read through: one for all of a rank, for a device's limits
- * hold for their sum. Counts the gaps of a rank when it is first asked for.
+ * For each cost and segment of a plan the gap to read through, asked for once for each step. One for all of a rank, for
+ * a device's limits hold for their sum; where two neighbouring widths use up one limit each, steps take turns with them.
+ * Counts the gaps of a rank when it is first asked for.
  */
 export function gapChooser(
   segments: readonly Ranked[],
@@ -175,15 +176,45 @@ export function gapChooser(
     counted.set(rank, counts);
     return counts;
   };
-  return (cost) => {
-    const chosen = new Map<number, number>();
-    return (segment) => {
-      const { rank } = segments[segment]!;
-      const known = chosen.get(rank);
-      if (known !== undefined) return known;
-      const { gapBlocks } = cheapestGap(cost, counted.get(rank) ?? countRank(rank), blockBytes);
-      chosen.set(rank, gapBlocks);
-      return gapBlocks;
-    };
+  /** By rank: what the steps so far should have been read with the wider gap, and were not. */
+  const owed = new Map<number, number>();
+  return (cost) => (segment) => {
+    const { rank } = segments[segment]!;
+    const mix = mixGaps(cost, counted.get(rank) ?? countRank(rank), blockBytes);
+    const due = (owed.get(rank) ?? 0) + mix.wideShare;
+    const wide = due >= 0.5;
+    owed.set(rank, wide ? due - 1 : due);
+    return wide ? mix.wide : mix.narrow;
   };
+}
+
+/** Two gaps, and the part of the blocks to be read with the wider one. */
+export interface GapMix {
+  readonly narrow: number;
+  readonly wide: number;
+  readonly wideShare: number;
+}
+
+/**
+ * With one gap for all, a device that has a limit of each (`max`) is held up by one and leaves the other unused: the next
+ * gap on its other side is mixed in until both are used up.
+ */
+export function mixGaps(cost: DeviceCost, gaps: GapCounts, blockBytes: number): GapMix {
+  const best = cheapestGap(cost, gaps, blockBytes);
+  const alone = { narrow: best.gapBlocks, wide: best.gapBlocks, wideShare: 0 };
+  if (cost.rule !== 'max') return alone;
+  /** Above 0 the operations hold it up. */
+  const excessOf = ({ operations, bytes }: GapChoice) => operations * cost.operationMs - bytes * cost.byteMs;
+  const excess = excessOf(best);
+  const step = excess > 0 ? 1 : -1;
+  let beside = best.gapBlocks + step;
+  while (beside > 0 && beside <= widestGapBlocks && gaps.byWidth[beside]! === 0) beside += step;
+  if (beside < 0 || beside > widestGapBlocks) return alone;
+  const other = priceGap(cost, gaps, { gapBlocks: beside, blockBytes });
+  const otherExcess = excessOf(other);
+  if (excess * otherExcess >= 0) return alone;
+  const otherShare = excess / (excess - otherExcess);
+  return step > 0
+    ? { narrow: best.gapBlocks, wide: beside, wideShare: otherShare }
+    : { narrow: beside, wide: best.gapBlocks, wideShare: 1 - otherShare };
 }

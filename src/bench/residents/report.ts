@@ -7,6 +7,7 @@ import {
   formatCount,
   formatLatency,
   formatMegabytes,
+  formatPercent,
   formatSeconds,
 } from '../../lab/report/format.ts';
 import { renderPage, settingsTable } from '../../lab/report/page.ts';
@@ -49,6 +50,16 @@ const warmingColumns: readonly Column<ArmSummary>[] = [
     title: 'throttled',
     right: true,
     value: (s) => shown(s, throttledMs, formatSeconds),
+  },
+  {
+    title: 'processors in use before',
+    right: true,
+    value: (s) => shown(s, ({ busyShare }) => busyShare.before, formatPercent),
+  },
+  {
+    title: 'while warming',
+    right: true,
+    value: (s) => shown(s, ({ busyShare }) => busyShare.during, formatPercent),
   },
   {
     title: 'app1 after its arrival: p99',

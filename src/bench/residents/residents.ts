@@ -9,7 +9,7 @@ import { pidsOf, replicas, Site, tableOf, vms } from '../../lab/experiment/site.
 import { Undisturbed } from '../../lab/experiment/undisturbed.ts';
 import { dropOsCache } from '../../lab/os-cache.ts';
 import { type LimitedPageCache, limitPageCache } from '../../lab/page-cache-limit.ts';
-import { machineTime, stolenSince, worstShare } from '../../lab/processor-time.ts';
+import { machineTime, sharesSince, worstShare } from '../../lab/processor-time.ts';
 import { systemClock } from '../../lib/clock.ts';
 import type { SuiteLab, SuiteOptions } from '../suite.ts';
 import type { Watch } from './arms.ts';
@@ -100,7 +100,7 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
   const firstSample = residents.map(({ samples }) => samples.length);
   let since = machineTime();
   const before = await measured(place, 'before', settings.beforeMs);
-  const stolen = [stolenSince(since)];
+  const shares = [sharesSince(since)];
   const maps = { before: await mapOf(place) };
   // The walk of the pool was a resident's slow statement.
   await systemClock.sleep(1_500);
@@ -112,14 +112,14 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
       ? await leaveAlone(watch, settings.undisturbedMs)
       : await arm.warm?.(site, watch, settings);
   const during = await watch.result();
-  stolen.push(stolenSince(since));
+  shares.push(sharesSince(since));
   missed.push(await missedOf(place));
   const warmed = await mapOf(place);
   const arrivedAtMs = arm.control === true ? undefined : await bringMover(site, warming?.evidence);
   const mover = arrivedAtMs === undefined ? undefined : measureMover(site, settings.afterMs);
   since = machineTime();
   const after = await measured(place, 'after', settings.afterMs);
-  stolen.push(stolenSince(since));
+  shares.push(sharesSince(since));
   missed.push(await missedOf(place));
   const end = await mapOf(place);
   const beganMs = watch.beganMs ?? arrivedAtMs ?? Date.now();
@@ -133,7 +133,8 @@ async function runOnce(place: Place, { arm, repetition }: PlannedRun): Promise<S
     operationsRead: warming?.operationsRead,
     arrivedMs: arrivedAtMs === undefined ? undefined : arrivedAtMs - beganMs,
     failedQueries: failedOf(place) - failedBefore,
-    stolenShare: worstShare(stolen),
+    stolenShare: worstShare(shares.map((one) => one?.stolen)),
+    busyShare: { before: shares[0]?.busy, during: watch.busyShare },
     residents: residents.map((vm, i) => {
       const hot = hotBlocks(maps.before, { vm: vm.name, hotHeat });
       const lost = (map: PoolMap) => hot.length - countHeld(map, hot);

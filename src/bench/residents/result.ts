@@ -39,6 +39,8 @@ export interface ArmRun {
   readonly failedQueries: number;
   /** Part of the processors' time that the machine's host gave to others, at its worst; undefined where it is not told. */
   readonly stolenShare: number | undefined;
+  /** Part of the processors' time that was in use, by all that runs here; undefined where it is not told. */
+  readonly busyShare: { readonly before: number | undefined; readonly during: number | undefined };
   /** When the VM's connections took over, in ms from the begin of the warming. */
   readonly arrivedMs: number | undefined;
   readonly record?: MigrationEvidence['record'];

@@ -47,6 +47,7 @@ function run(arm: string, repetition: number, given: Given): Omit<ArmRun, 'drift
   return {
     ...{ arm, repetition, failedQueries: 0, operationsRead: undefined, memory: undefined },
     stolenShare: 0.01,
+    busyShare: { before: 0.3, during: 0.5 },
     residents: vms.map((vm) => resident(vm, arm, given)),
     readyMs: arm === 'forewarm' ? 1_500 : undefined,
     bytesRead: arm === 'forewarm' ? 5e7 : undefined,

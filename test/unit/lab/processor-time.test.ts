@@ -2,7 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { machineTime, processorMs, residentBytes, stolenSince } from '../../../src/lab/processor-time.ts';
+import {
+  machineTime,
+  processorMs,
+  residentBytes,
+  sharesSince,
+  stolenSince,
+} from '../../../src/lab/processor-time.ts';
 
 test('a process has used processor time and memory, in ms and bytes', () => {
   const before = processorMs('/proc/self/stat');
@@ -18,10 +24,11 @@ test('what the host gave to others is a part of the time of all processors', () 
   const tell = (line: string) => writeFileSync(stat, `${line}\ncpu0 1 1 1 1\n`);
   tell('cpu  100 0 50 800 10 0 10 30 7 0');
   const before = machineTime(stat);
-  expect(before).toEqual({ all: 1_000, stolen: 30 });
+  expect(before).toEqual({ all: 1_000, idle: 810, stolen: 30 });
   expect(stolenSince(before, stat)).toBeUndefined();
   tell('cpu  130 0 70 830 10 0 10 50 9 0');
   expect(stolenSince(before, stat)).toBeCloseTo(0.2);
+  expect(sharesSince(before, stat)?.busy).toBeCloseTo(0.7);
   expect(machineTime('/nowhere')).toBeUndefined();
 });
 

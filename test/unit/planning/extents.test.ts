@@ -11,6 +11,7 @@ import {
   type ReadStep,
   type StepLimits,
   startCursor,
+  stepBlocks,
 } from '../../../src/planning/extents.ts';
 import { blockRanges, toMap } from './arbitraries.ts';
 
@@ -185,5 +186,39 @@ describe('a step', () => {
     const steps = stepsOf(long, createCostModel(), defaultStepLimits);
     expect(steps[0]!.wanted).toEqual([0, 512]);
     expect(steps.length).toBe(Math.ceil(blockCount(ranges) / 512));
+  });
+});
+
+describe('the length of steps', () => {
+  it('lets all connections end within the time of one short step, however many read', () => {
+    const input = fc.record({
+      blocks: fc.integer({ min: 1, max: 20_000 }),
+      connections: fc.integer({ min: 1, max: 16 }),
+      mostBlocks: fc.integer({ min: 32, max: 1_024 }),
+    });
+    fc.assert(
+      fc.property(input, ({ blocks, connections, mostBlocks }) => {
+        const busyUntil = Array.from({ length: connections }, () => 0);
+        let longest = 0;
+        for (let left = blocks; left > 0; ) {
+          const next = Math.min(left, stepBlocks(left, { connections, mostBlocks }));
+          expect(next).toBeGreaterThan(0);
+          expect(next).toBeLessThanOrEqual(mostBlocks);
+          left -= next;
+          longest = Math.max(longest, next);
+          const free = busyUntil.indexOf(Math.min(...busyUntil));
+          busyUntil[free]! += next;
+        }
+        if (blocks < connections * mostBlocks) return;
+        const idle = Math.max(...busyUntil) - Math.min(...busyUntil);
+        expect(idle).toBeLessThanOrEqual(Math.max(64, blocks / (2 * connections)));
+        expect(idle).toBeLessThanOrEqual(64 + longest / 2);
+      }),
+    );
+  });
+
+  it('is the whole step far from the end, and 64 blocks at it', () => {
+    const of = (left: number) => stepBlocks(left, { connections: 4, mostBlocks: 512 });
+    expect([100_000, 4_096, 2_048, 500, 1].map(of)).toEqual([512, 512, 256, 64, 64]);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rangesOf } from '../../../src/planning/block-ranges.ts';
-import { cheapestGap, countGaps, priceGap, readMs } from '../../../src/planning/gaps.ts';
+import { cheapestGap, countGaps, gapChooser, mixGaps, priceGap, readMs } from '../../../src/planning/gaps.ts';
 import { blockRanges } from './arbitraries.ts';
 
 const cost = fc.record({
@@ -63,5 +63,39 @@ describe('the gaps of a list of blocks', () => {
     const cloud = { operationMs: 1 / 3, byteMs: 8e-6, rule: 'max' } as const;
     expect(cheapestGap(cloud, dotted, 8192).gapBlocks).toBe(0);
     expect(cheapestGap({ ...cloud, operationMs: 5 }, dotted, 8192).gapBlocks).toBe(4);
+  });
+
+  it('take turns where that uses both limits better than the best one for all', () => {
+    fc.assert(
+      fc.property(blockRanges(), cost, (list, device) => {
+        const gaps = countGaps(list);
+        const { narrow, wide, wideShare } = mixGaps(device, gaps, 8192);
+        const price = (gapBlocks: number) => priceGap(device, gaps, { gapBlocks, blockBytes: 8192 });
+        const part = (of: 'operations' | 'bytes') =>
+          (1 - wideShare) * price(narrow)[of] + wideShare * price(wide)[of];
+        expect(wideShare).toBeGreaterThanOrEqual(0);
+        expect(wideShare).toBeLessThanOrEqual(1);
+        const best = price(cheapestGap(device, gaps, 8192).gapBlocks);
+        const limits = ({ operations, bytes }: { operations: number; bytes: number }) => [
+          operations * device.operationMs,
+          bytes * device.byteMs,
+        ];
+        const mixed = { operations: part('operations'), bytes: part('bytes') };
+        const most = Math.max(...limits(best));
+        expect(Math.max(...limits(mixed))).toBeLessThanOrEqual(most * (1 + 1e-9));
+      }),
+    );
+  });
+
+  it('are mixed in steps as evenly as in the whole', () => {
+    const dotted = rangesOf(Array.from({ length: 1000 }, (_, i) => [i * 100, 36, 1] as const));
+    const device = { operationMs: 5, byteMs: 1e-5, rule: 'max' } as const;
+    const { narrow, wide, wideShare } = mixGaps(device, countGaps(dotted), 8192);
+    expect([narrow, wide]).toEqual([0, 64]);
+    const choose = gapChooser([{ ranges: dotted, rank: 0 }], 8192)(device);
+    const gaps = Array.from({ length: 200 }, () => choose(0));
+    expect(gaps.filter((gap) => gap === wide).length / 200).toBeCloseTo(wideShare, 1);
+    const firstHalf = gaps.slice(0, 100).filter((gap) => gap === wide).length;
+    expect(Math.abs(firstHalf - 100 * wideShare)).toBeLessThanOrEqual(1);
   });
 });
