@@ -23,6 +23,7 @@ export class NearEnd {
   readonly #figures: ReadingFigures;
   readonly #planned: SourceAnswer;
   readonly #askAnew: () => Promise<SourceAnswer>;
+  readonly #lookMs: number;
   readonly #stop: AbortSignal;
   readonly #beganMs = systemClock.monotonicMs();
   #asked: Promise<void> | undefined;
@@ -39,6 +40,8 @@ export class NearEnd {
       readonly figures: ReadingFigures;
       readonly planned: SourceAnswer;
       readonly askAnew: () => Promise<SourceAnswer>;
+      /** What measuring the target took at last, in ms. */
+      readonly lookMs: number;
       readonly stop: AbortSignal;
     },
   ) {
@@ -47,6 +50,7 @@ export class NearEnd {
     this.#figures = options.figures;
     this.#planned = options.planned;
     this.#askAnew = options.askAnew;
+    this.#lookMs = options.lookMs;
     this.#stop = options.stop;
     this.#enough = run.parts.config.warm.goal;
   }
@@ -55,10 +59,12 @@ export class NearEnd {
   step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
     // The next round measures soon enough by itself.
     if (this.#run.record.readyAt !== undefined || this.#over) return;
-    const isFresh = systemClock.monotonicMs() - this.#beganMs < freshMs;
-    if (leftMs < nearMs && !isFresh) this.#asked ??= this.#ask();
+    const goneMs = systemClock.monotonicMs() - this.#beganMs;
+    if (leftMs < nearMs && goneMs >= freshMs) this.#asked ??= this.#ask();
     const done = blocksDone / blocksTotal;
-    if (done < this.#enough || this.#measuring !== undefined) return;
+    // More is read while it is measured.
+    const meanwhile = done * Math.min(1, this.#lookMs / goneMs);
+    if (done + meanwhile < this.#enough || this.#measuring !== undefined) return;
     // Where it was not enough yet, for the source's heat has moved on: when half of what is left is there.
     this.#enough = (1 + done) / 2;
     this.#measuring = this.#measure(this.#answer ?? this.#planned).finally(() => {

@@ -60,7 +60,7 @@ export async function takeRound(
   const ready = run.record.readyAt !== undefined;
   // Beyond the goal is what few reads want: once the VM is here, that would be in the way of its own.
   const end = needed ? stop : AbortSignal.any([stop, run.arrived]);
-  const nearEnd = new NearEnd(run, { context, figures, planned: answer, askAnew, stop });
+  const nearEnd = new NearEnd(run, { context, figures, planned: answer, askAnew, lookMs: costMs, stop });
   const round = { situation, context, figures, place, nearEnd };
   const complete = !left || (await untilReachable(() => readRound(run, answer, round, end), run, stop));
   const anew = await nearEnd.settled();
