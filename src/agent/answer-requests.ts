@@ -46,7 +46,7 @@ export function createAnsweringService(options: {
     async workset(request: unknown) {
       const { vm, maxAgeMs, sharpen, migration, target } = workSetRequestSchema.parse(request);
       const startMs = systemClock.monotonicMs();
-      await precedence.turn();
+      await precedence.turn('begun');
       const workSet = await workSets.of(vm, maxAgeMs);
       // The burst takes as long as it takes; the next round of the migration has its fruit.
       if (sharpen) void profiles.sharpen(vm);

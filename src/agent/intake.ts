@@ -188,13 +188,15 @@ export class Intake implements Service {
     if (running !== undefined) return running;
     const { broker, config, logger } = this.#parts;
     const key = pairKey(config.replica, record.id);
-    await broker.active.put(key, this.#pointer(record));
     const run = new MigrationRun(this.#parts, record, this.#stop);
     this.#runs.set(record.id, run);
+    // Until then its message is not acknowledged, so that it would be delivered to the agent after this one.
+    const marked = retry(() => broker.active.put(key, this.#pointer(record)), { signal: this.#stop });
     const work = run.run(this.#stop, now).finally(async () => {
       this.#runs.delete(record.id);
       this.#working.delete(work);
       if (!isEnd(run.record.state)) return;
+      await marked.catch(() => {});
       await retry(() => broker.active.delete(key), { signal: this.#stop }).catch((error) =>
         logger.warn({ error: String(error) }, 'the mark of an ended migration stays until the next start'),
       );
@@ -202,6 +204,7 @@ export class Intake implements Service {
     this.#working.add(work);
     // Its acceptance is told by then.
     if (now.accepted) void this.#parts.precedence.first(() => run.written());
+    await marked;
     return run;
   }
 

@@ -31,7 +31,7 @@ const provisionalPauseMs = 200;
  */
 export async function warmUntilSettled(run: MigrationRun, stop: AbortSignal): Promise<void> {
   const { broker, share, precedence, config } = run.parts;
-  await precedence.turn();
+  await precedence.turn('new');
   run.apply('profile');
   const { vm, target } = run.record;
   const source =
@@ -87,7 +87,7 @@ async function rounds(
   let pauseMs: number | null = null;
   for (let eager = eagerRounds; ; ) {
     const parts = { context, figures, place, askAnew, last: eager === 0 };
-    await run.parts.precedence.turn();
+    await run.parts.precedence.turn('begun');
     const round = await takeRound(run, answer, parts, stop);
     if (round === null) return null;
     if (round.next === 'provisional') await systemClock.sleep(provisionalPauseMs, stop);

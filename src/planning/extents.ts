@@ -43,8 +43,8 @@ export const defaultStepLimits: StepLimits = {
   predictedMs: 500,
 };
 
-/** The shortest step at the end of a plan: half a MiB of 8 KiB blocks. */
-const leastStepBlocks = 64;
+/** The shortest step at the end of a plan: 1 MiB of 8 KiB blocks. */
+const leastStepBlocks = 128;
 
 /**
  * Wanted blocks of the next step, ever fewer towards the end of a plan (guided self-scheduling): all connections end at
@@ -54,7 +54,7 @@ export function stepBlocks(
   leftBlocks: number,
   { connections, mostBlocks }: { readonly connections: number; readonly mostBlocks: number },
 ): number {
-  const share = Math.ceil(leftBlocks / (2 * connections));
+  const share = Math.ceil(leftBlocks / connections);
   return Math.min(mostBlocks, Math.max(leastStepBlocks, share));
 }
 

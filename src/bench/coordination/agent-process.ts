@@ -4,7 +4,7 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { AgentWorkerConfig, WorkerCommand, WorkerReport } from './messages.ts';
 
 /** In MB: hundreds of agents share a heap here, each of which has one of its own elsewhere. */
-const heapOfMany = ['--min-semi-space-size=64', '--max-semi-space-size=64', '--initial-old-space-size=1024'];
+const heapOfMany = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--initial-old-space-size=1024'];
 
 /** The parent's handle of a process of agents, over kills and new starts. */
 export class AgentsProcess {

@@ -211,14 +211,13 @@ describe('the length of steps', () => {
         }
         if (blocks < connections * mostBlocks) return;
         const idle = Math.max(...busyUntil) - Math.min(...busyUntil);
-        expect(idle).toBeLessThanOrEqual(Math.max(64, blocks / (2 * connections)));
-        expect(idle).toBeLessThanOrEqual(64 + longest / 2);
+        expect(idle).toBeLessThanOrEqual(128 + longest / 2);
       }),
     );
   });
 
-  it('is the whole step far from the end, and 64 blocks at it', () => {
+  it('is the whole step far from the end, and 128 blocks at it', () => {
     const of = (left: number) => stepBlocks(left, { connections: 4, mostBlocks: 512 });
-    expect([100_000, 4_096, 2_048, 500, 1].map(of)).toEqual([512, 512, 256, 64, 64]);
+    expect([100_000, 2_048, 1_024, 500, 1].map(of)).toEqual([512, 512, 256, 128, 128]);
   });
 });
