@@ -67,7 +67,7 @@ export const sizeSuite: Suite = {
     'work sets from 16 MB to 4 GB as the machine has room, in tables of up to ten times the pool; plans of up to 16 million blocks; 1 to 16 VMs to one target at once',
   needs:
     'root for a limited disk; the largest that fit into 75 % of the free disk and 70 % of the memory are run',
-  takes: '30 min (--quick 3 min), estimated',
+  takes: '25 min (--quick 3 min)',
   engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
