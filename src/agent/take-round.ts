@@ -49,8 +49,8 @@ export async function takeRound(
   const startedMs = systemClock.monotonicMs();
   const situation = await untilReachable(() => assess(answer.workSet, context), run, stop);
   const costMs = systemClock.monotonicMs() - startedMs;
-  recordRound(run, answer, situation);
   run.apply('warm');
+  recordRound(run, answer, situation);
   const { residency, budget } = situation;
   const left = situation.segments.length > 0;
   const needed = residency < goal;
