@@ -44,6 +44,7 @@ export function sharesSince(before: MachineTime | undefined, stat?: string): Pro
   return { busy: 1 - (now.idle - before.idle) / all, stolen: (now.stolen - before.stolen) / all };
 }
 
+/** What others had on the host of it; undefined where that is not told. */
 export function stolenSince(before: MachineTime | undefined, stat?: string): number | undefined {
   return sharesSince(before, stat)?.stolen;
 }

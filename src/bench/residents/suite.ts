@@ -10,7 +10,7 @@ export const residentsSuite: Suite = {
   measures:
     'what those who live on the target feel of each way of warming it, and which of their pages they lose',
   needs: 'root for a limited disk and page cache, 8 GB of disk',
-  takes: '22 min (--quick 4 min)',
+  takes: '24 min (--quick 4 min)',
   engines: ['postgres', 'mariadb', 'mysql'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,

@@ -190,7 +190,7 @@ describe('a step', () => {
 });
 
 describe('the length of steps', () => {
-  it('lets all connections end within the time of one short step, however many read', () => {
+  it('lets all connections end within the time of half the longest step and a short one, however many read', () => {
     const input = fc.record({
       blocks: fc.integer({ min: 1, max: 20_000 }),
       connections: fc.integer({ min: 1, max: 16 }),
