@@ -5,7 +5,7 @@ import type { MigrationRun } from './migration-run.ts';
 import type { ReadingFigures } from './reading-figures.ts';
 import { settleReady } from './ready.ts';
 import { asRecorded } from './record-figures.ts';
-import { look, type RoundContext } from './warming-round.ts';
+import { look, type RoundContext, type Situation } from './warming-round.ts';
 
 /** Long enough for a source that is busy to walk its pool and to answer, and for a walk here. */
 const nearMs = 1_000;
@@ -23,6 +23,7 @@ export class NearEnd {
   readonly #figures: ReadingFigures;
   readonly #planned: SourceAnswer;
   readonly #askAnew: () => Promise<SourceAnswer>;
+  readonly #target: Pick<Situation, 'plan' | 'residency'>;
   readonly #lookMs: number;
   readonly #stop: AbortSignal;
   readonly #beganMs = systemClock.monotonicMs();
@@ -40,6 +41,8 @@ export class NearEnd {
       readonly figures: ReadingFigures;
       readonly planned: SourceAnswer;
       readonly askAnew: () => Promise<SourceAnswer>;
+      /** The residency that is enough, and the plan that leads there. */
+      readonly target: Pick<Situation, 'plan' | 'residency'>;
       /** What measuring the target took at last, in ms. */
       readonly lookMs: number;
       readonly stop: AbortSignal;
@@ -50,6 +53,7 @@ export class NearEnd {
     this.#figures = options.figures;
     this.#planned = options.planned;
     this.#askAnew = options.askAnew;
+    this.#target = options.target;
     this.#lookMs = options.lookMs;
     this.#stop = options.stop;
     this.#enough = run.parts.config.warm.goal;
@@ -87,10 +91,10 @@ export class NearEnd {
   /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, a later step or the next round tells. */
   async #measure({ workSet }: SourceAnswer): Promise<void> {
     try {
-      const { residency, unbounded } = await look(workSet, this.#context);
-      if (residency < this.#run.parts.config.warm.goal || this.#stop.aborted) return;
+      const { residency } = await look(workSet, this.#context);
+      if (residency < this.#target.residency || this.#stop.aborted) return;
       this.#run.update({ residency: asRecorded(residency), warmed: this.#figures.warmed });
-      await settleReady(this.#run, { residency, plan: unbounded }, this.#stop);
+      await settleReady(this.#run, { residency, plan: this.#target.plan }, this.#stop);
     } catch (error) {
       this.#run.logger.debug({ error: (error as Error).message }, 'not measured while the last was read');
     }

@@ -21,16 +21,21 @@ export async function settleReady(
     await watch.look();
     const held = whyLagForbids(watch, config.warm.maxLagMs);
     if (held === null) {
-      const { skippedBlocks, skippedReason } = situation.plan;
+      const { skippedBlocks, skippedReason, osBlocks } = situation.plan;
       run.update({ lagMs: watch.health?.lagMs ?? 0 });
       const short = situation.residency < config.warm.goal;
       const percent = (situation.residency * 100).toFixed(1);
-      const because = skippedBlocks > 0 ? `: ${skippedReason}` : '';
+      const because =
+        skippedBlocks > 0
+          ? `: ${skippedReason}`
+          : osBlocks > 0
+            ? `: ${osBlocks} blocks go to the OS cache`
+            : '';
       // What was said of waiting must not stand beside `ready`.
       const caughtUp = told === '' ? {} : { reason: 'the replica has caught up' };
       run.apply(
         'ready',
-        short ? { reason: `all that can be warmed is, ${percent} % of the work set${because}` } : caughtUp,
+        short ? { reason: `what can be warmed is, ${percent} % of the work set${because}` } : caughtUp,
       );
       return;
     }

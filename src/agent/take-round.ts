@@ -9,7 +9,7 @@ import { settleReady } from './ready.ts';
 import { recordRound } from './record-figures.ts';
 import type { Place } from './target-share.ts';
 import { untilReachable } from './until-reachable.ts';
-import { assess, type RoundContext } from './warming-round.ts';
+import { assess, type RoundContext, type Situation } from './warming-round.ts';
 
 export interface RoundParts {
   readonly context: RoundContext;
@@ -54,13 +54,16 @@ export async function takeRound(
   const { residency, budget } = situation;
   const left = situation.segments.length > 0;
   const needed = residency < goal;
-  const settled = !budget.provisional && (!left || parts.last);
+  const settled = !budget.provisional && (hardlyAnyLeft(situation, goal) || parts.last);
   if ((settled || !needed) && run.record.readyAt === undefined) await settleReady(run, situation, stop);
   if (stop.aborted) return null;
   const ready = run.record.readyAt !== undefined;
   // Beyond the goal is what few reads want: once the VM is here, that would be in the way of its own.
   const end = needed ? stop : AbortSignal.any([stop, run.arrived]);
-  const nearEnd = new NearEnd(run, { context, figures, planned: answer, askAnew, lookMs: costMs, stop });
+  const nearEnd = new NearEnd(run, {
+    ...{ context, figures, planned: answer, askAnew, lookMs: costMs, stop },
+    target: { plan: situation.plan, residency: budget.provisional ? goal : goal * situation.reachable },
+  });
   const round = { situation, context, figures, place, nearEnd };
   const complete = !left || (await untilReachable(() => readRound(run, answer, round, end), run, stop));
   const anew = await nearEnd.settled();
@@ -76,4 +79,10 @@ export async function takeRound(
     ...{ next: next(), needed, costMs, residency, anew },
     end: cutShort ? { ...situation, segments: [] } : situation,
   };
+}
+
+/** Whether the goal is reached of what can be: the rest is read all the same. */
+function hardlyAnyLeft({ plan, segments }: Situation, goal: number): boolean {
+  const leftBlocks = segments.reduce((sum, { blocks }) => sum + blocks, 0);
+  return leftBlocks <= (1 - goal) * (plan.residentBlocks + leftBlocks);
 }

@@ -16,6 +16,8 @@ export interface Situation {
   readonly budget: SharedBudget;
   /** Part of the work set's pool blocks that the target's pool holds, 0 to 1; 1 when there are none. */
   readonly residency: number;
+  /** The same once the plan is read. */
+  readonly reachable: number;
 }
 
 export interface RoundContext {
@@ -32,6 +34,7 @@ export interface RoundContext {
 
 /** What the target holds of a work set at one moment. */
 type Look = Pick<Situation, 'matches' | 'pool' | 'residency'> & {
+  readonly wantedBlocks: number;
   /** As if there were room for all. */
   readonly unbounded: Plan<LocalRelation>;
   readonly planFor: (poolBlocks: number) => Plan<LocalRelation>;
@@ -59,12 +62,12 @@ export async function look(workSet: WorkSet, context: RoundContext): Promise<Loo
   const unbounded = planFor(Number.MAX_SAFE_INTEGER);
   const wantedBlocks = unbounded.residentBlocks + unbounded.plannedBlocks;
   const residency = wantedBlocks === 0 ? 1 : unbounded.residentBlocks / wantedBlocks;
-  return { matches, pool, residency, unbounded, planFor };
+  return { matches, pool, residency, wantedBlocks, unbounded, planFor };
 }
 
 /** Measures the target and plans what is missing. Walks the target's pool once. */
 export async function assess(workSet: WorkSet, context: RoundContext): Promise<Situation> {
-  const { matches, pool, residency, unbounded, planFor } = await look(workSet, context);
+  const { matches, pool, residency, wantedBlocks, unbounded, planFor } = await look(workSet, context);
   const needs = { heldBlocks: coldHeld(matches, pool), missingBlocks: unbounded.plannedBlocks };
   const budget = context.budget(pool, needs);
   const plan = unbounded.plannedBlocks <= budget.blocks ? unbounded : planFor(budget.blocks);
@@ -73,7 +76,8 @@ export async function assess(workSet: WorkSet, context: RoundContext): Promise<S
     const ranges = subtract(segment.ranges, context.osDone.get(segment.key) ?? emptyRanges);
     return ranges.starts.length === 0 ? [] : [{ ...segment, ranges, blocks: blockCount(ranges) }];
   });
-  return { matches, pool, plan, segments, budget, residency };
+  const reachable = wantedBlocks === 0 ? 1 : (plan.residentBlocks + plan.plannedBlocks) / wantedBlocks;
+  return { matches, pool, plan, segments, budget, residency, reachable };
 }
 
 function timeLeftMs(deadlineMs: number | null): number | null {

@@ -48,9 +48,10 @@ describe('the budget of a round', () => {
       ],
     ]);
     const context = targetWith({ freeBlocks: 100, blocksByHeat: [0, 700, 0, 1_200, 0, 0], resident });
-    const { budget, plan } = await assess(workSet, context);
+    const { budget, plan, residency, reachable } = await assess(workSet, context);
     expect(budget.blocks).toBe(100 + 700 - 300);
     expect(plan.plannedBlocks).toBe(500);
+    expect([residency, reachable]).toEqual([0.5, 1]);
   });
 
   it('takes no more of what is held for cold than there is in all, where heats are unknown', async () => {
@@ -59,6 +60,7 @@ describe('the budget of a round', () => {
     const { budget, plan } = await assess(workSet, targetWith({ ...pool, heatsUnknown: true }));
     expect(budget.blocks).toBe(200);
     expect(plan.skippedBlocks).toBe(0);
-    expect((await assess(workSet, targetWith(pool))).budget.blocks).toBe(0);
+    const { budget: none, residency, reachable } = await assess(workSet, targetWith(pool));
+    expect([none.blocks, residency, reachable]).toEqual([0, 0.8, 0.8]);
   });
 });
