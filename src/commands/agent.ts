@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { loadAgentConfig } from '../config/load.ts';
 import { agentOptions } from '../config/options.ts';
+import { yieldProcessors } from '../lib/priority.ts';
 import { addConfigOptions, type CommandContext, configSource, type Flags } from './context.ts';
 
 export function createCommand(context: CommandContext): Command {
@@ -16,6 +17,7 @@ export function createCommand(context: CommandContext): Command {
     const { config, warnings } = loadAgentConfig(configSource(context, flags, agentOptions));
     for (const warning of warnings) context.err(`forewarm: ${warning}\n`);
     context.drains = true;
+    yieldProcessors();
     // Late: a wrong configuration is told before the drivers are loaded.
     const { runAgent } = await import('../agent/run-agent.ts');
     await runAgent(config, { signal: context.signal });

@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { seriesValue } from '../integration/promql.ts';
 import { eventually } from './support/eventually.ts';
@@ -28,6 +29,10 @@ async function restartTalkative(replica: string): Promise<void> {
     };
   });
 }
+
+it('an agent leaves the processors to the database beside it', () => {
+  expect(getPriority(world.agent('db1').pid)).toBe(10);
+});
 
 describe('the logs of two agents', () => {
   it("tell each its part of a migration, by the migration's id, and no secret", async () => {

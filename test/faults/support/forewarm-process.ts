@@ -60,6 +60,10 @@ export class AgentProcess {
     }
   }
 
+  get pid(): number | undefined {
+    return this.#child.child.pid;
+  }
+
   get running(): boolean {
     return this.#child.child.exitCode === null && this.#child.child.signalCode === null;
   }
