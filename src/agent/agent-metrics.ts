@@ -7,6 +7,7 @@ import { migrationStates } from '../messages/states.ts';
 import { agentMetrics as declared } from '../metrics/agent-metrics.ts';
 import { Instruments } from '../metrics/instruments.ts';
 import { isEnd } from '../migration/transitions.ts';
+import { pauseReasons } from '../planning/throttle.ts';
 import type { StepReport } from './read-plan.ts';
 
 const otherVm = 'other';
@@ -83,11 +84,11 @@ export class AgentMetrics {
   }
 
   /** A step of reading was carried out. */
-  step(vm: string, { step, blocks, throttledMs, throttleReason: reason }: StepReport): void {
+  step(vm: string, { step, blocks, throttledMs }: StepReport): void {
     const { readBlocks, readBytes, throttled } = this.#counts;
     readBlocks.add({ vm: this.vmLabel(vm) }, blocks);
     readBytes.add({ vm: this.vmLabel(vm) }, blocks > 0 ? step.bytes : 0);
-    if (throttledMs > 0) throttled.add({ reason }, throttledMs / 1000);
+    for (const [reason, ms] of Object.entries(throttledMs)) throttled.add({ reason }, ms / 1000);
   }
 
   round(vm: string): void {
@@ -126,9 +127,7 @@ export class AgentMetrics {
     for (const code of ['message_malformed', 'version_unsupported', 'superseded'] as const) {
       refused.add({ code }, 0);
     }
-    for (const reason of ['trial', 'residents_latency', 'io_wait', 'replay_lag', 'deadline_near'] as const) {
-      throttled.add({ reason }, 0);
-    }
+    for (const reason of pauseReasons) throttled.add({ reason }, 0);
     for (const vm of [...this.#vms, otherVm]) {
       for (const state of ends) ended.add({ vm, state }, 0);
       for (const outcome of ['met', 'missed']) deadlines.add({ vm, outcome }, 0);

@@ -1,12 +1,12 @@
 import type { Engine, LocalRelation } from '../engines/engine.ts';
 import { systemClock } from '../lib/clock.ts';
-import { estimateMs } from '../planning/cost-model.ts';
 import { type Cursor, nextStep, type ReadStep, startCursor, stepBlocks } from '../planning/extents.ts';
 import { gapChooser } from '../planning/gaps.ts';
 import { interleave } from '../planning/interleave.ts';
+import { boundsLeaving, diskLeft, type Pace, paceOf } from '../planning/pace.ts';
 import type { Plan } from '../planning/plan.ts';
-import { decideThrottle, type Felt, type ThrottleReason } from '../planning/throttle.ts';
 import type { Device } from './device.ts';
+import { holdBack, type Throttled, urgency } from './hold-back.ts';
 import type { ServerWatch } from './server-watch.ts';
 import type { Place } from './target-share.ts';
 import type { TrialPause } from './trial-pause.ts';
@@ -20,19 +20,20 @@ export interface ReadContext {
   readonly blockBytes: number;
   readonly stepBytes: number;
   readonly connections: number;
+  /** Part of the disk's time that residents are left who read from it. */
+  readonly residentsFraction: number;
   readonly maxLagMs: number;
   /** Wall clock; null: none. */
   readonly deadlineMs: number | null;
   readonly arrived: () => boolean;
-  /** After each step: what was read, and how long the throttle held it back and why. */
+  /** After each step: what was read, and how long it was held back and why. */
   readonly onStep: (done: StepReport) => void;
 }
 
 export interface StepReport {
   readonly step: ReadStep<LocalRelation>;
   readonly blocks: number;
-  readonly throttledMs: number;
-  readonly throttleReason: ThrottleReason;
+  readonly throttledMs: Throttled;
 }
 
 /** Bounds of one statement, besides its bytes. */
@@ -40,6 +41,12 @@ const maxSpans = 2_048;
 const maxStepMs = 1_000;
 
 type Segments = Plan<LocalRelation>['segments'];
+
+interface NextRead {
+  readonly step: ReadStep<LocalRelation>;
+  /** Undefined where nothing is left to residents. */
+  readonly pace: Pace | undefined;
+}
 
 /**
  * Reads a plan step by step on several connections, each step cut by what is known of the device at
@@ -64,16 +71,25 @@ export async function readPlan(
     ...{ spans: maxSpans, places: maxSpans, predictedMs: maxStepMs },
   };
   const gapBlocksBy = gapChooser(segments, blockBytes);
-  const take = (): ReadStep<LocalRelation> | null => {
+  const take = (): NextRead | null => {
     const model = context.device.cuttingCost;
-    const { connections } = context;
+    const { connections, residentsFraction } = context;
+    const { readers } = context.place;
     const wantedBlocks = stepBlocks(remainingBytes / blockBytes, { connections, mostBlocks });
-    const limits = context.device.bound({ ...allowed, wantedBlocks });
+    const left = diskLeft({
+      ...{ residentsFraction, ...urgency(context, remainingBytes) },
+      readsPerStatement: context.watch.usual?.readsPerStatement ?? null,
+      deviceKnown: context.device.known,
+    });
+    const most = context.device.bound({ ...allowed, wantedBlocks });
+    const limits = boundsLeaving(left, most, { blockBytes, residentsFraction, readers });
     const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;
-    remainingBytes -= next.step.wantedBlocks * context.blockBytes;
-    return next.step;
+    const { step } = next;
+    remainingBytes -= step.wantedBlocks * blockBytes;
+    const cost = context.device.model;
+    return { step, pace: paceOf(left, step, { cost, blockBytes, residentsFraction, readers }) };
   };
   const work = async () => {
     // The first statement of a connection waits for more than the device.
@@ -86,12 +102,12 @@ export async function readPlan(
           await context.trial.underWay;
           continue;
         }
-        const step = stop.aborted || context.place.outdated ? null : take();
-        if (step === null) {
+        const next = stop.aborted || context.place.outdated ? null : take();
+        if (next === null) {
           endTurn();
           return;
         }
-        await readStep(step, endTurn, context, { stop, remainingBytes, learns });
+        await readStep(next, endTurn, context, { stop, remainingBytes, learns });
         learns = true;
       }
     } catch (error) {
@@ -106,7 +122,7 @@ export async function readPlan(
 }
 
 async function readStep(
-  step: ReadStep<LocalRelation>,
+  { step, pace }: NextRead,
   endTurn: () => number,
   context: ReadContext,
   rest: { readonly stop: AbortSignal; readonly remainingBytes: number; readonly learns: boolean },
@@ -114,72 +130,42 @@ async function readStep(
   const { engine, device, watch } = context;
   let blocks: number;
   let diskMs: number;
-  let filledAside = false;
+  let diskDoneMs: number | undefined;
+  const beganMs = systemClock.monotonicMs();
   const endReading = context.trial.reading();
   try {
     const { relation, tier, readThrough, wanted } = step;
     const onDiskDone = () => {
-      filledAside = true;
+      diskDoneMs = systemClock.monotonicMs();
       endTurn();
     };
-    ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted, onDiskDone }, rest.stop));
+    ({ blocks } = await engine.warm({ relation, tier, readThrough, wanted, pace, onDiskDone }, rest.stop));
   } finally {
     endReading();
     diskMs = endTurn();
   }
-  if (blocks > 0 && rest.learns) device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
+  const filledAside = diskDoneMs !== undefined;
+  const elapsedMs = (diskDoneMs ?? systemClock.monotonicMs()) - beganMs;
+  const readBlocks = step.bytes / context.blockBytes;
+  const sparedMs = pace === undefined ? 0 : sparedBy(pace, { elapsedMs, readBlocks }, context);
+  if (blocks > 0 && rest.learns && sparedMs === 0)
+    device.learn(filledAside ? { ...step, secondPassBytes: 0 } : step, diskMs);
   if (step.tier === 'pool') context.place.spend(blocks);
   // Not awaited: the decision uses the newest look there is, at most about half a second old.
   void watch.look();
   const held = await holdBack(context, { ...rest, chunkMs: diskMs });
-  context.onStep({ step, blocks, ...held });
+  const throttledMs = { ...(sparedMs > 0 ? { residents_read: sparedMs } : {}), ...held };
+  context.onStep({ step, blocks, throttledMs });
 }
 
-/** Longest stretch of a pause before residents are looked at again. */
-const pauseSliceMs = 500;
+/** A step that took so many times as long as its pace found the disk slower than that, and tells how slow. */
+const behindPace = 1.25;
 
-/** Waits as the throttle decides, no longer than residents suffer: each stretch ends with a look and a new decision. */
-async function holdBack(
-  context: ReadContext,
-  step: { readonly stop: AbortSignal; readonly remainingBytes: number; readonly chunkMs: number },
-): Promise<Pick<StepReport, 'throttledMs' | 'throttleReason'>> {
-  const { device, watch, trial } = context;
-  let throttledMs = 0;
-  let reason: ThrottleReason | undefined;
-  let felt = feltBy(watch);
-  for (;;) {
-    const decision = decideThrottle({
-      ...felt,
-      baselineLatencyMs: watch.usual?.latencyMs ?? null,
-      cause: trial.cause,
-      nowMs: systemClock.monotonicMs(),
-      lagMs: watch.health?.lagMs ?? null,
-      lagLimitMs: context.maxLagMs,
-      untilDeadlineMs: context.deadlineMs === null ? null : context.deadlineMs - Date.now(),
-      remainingMs: estimateMs(device.model, 0, step.remainingBytes),
-      arrived: context.arrived(),
-      chunkMs: step.chunkMs,
-    });
-    if (reason === undefined || (reason === 'trial' && decision.action === 'pause')) reason = decision.reason;
-    if (decision.action === 'try' && !step.stop.aborted) {
-      const beganMs = systemClock.monotonicMs();
-      await trial.run(felt);
-      throttledMs += systemClock.monotonicMs() - beganMs;
-      // By the same figures: where they are reading's doing, the pause goes on.
-      continue;
-    }
-    const leftMs = decision.pauseMs - throttledMs;
-    if (decision.action === 'go' || leftMs <= 0 || step.stop.aborted)
-      return { throttledMs, throttleReason: reason };
-    const sliceMs = Math.min(leftMs, pauseSliceMs);
-    await systemClock.sleep(sliceMs, step.stop);
-    throttledMs += sliceMs;
-    await watch.look();
-    felt = feltBy(watch);
-  }
-}
-
-function feltBy({ whileWarming, health }: ServerWatch): Felt {
-  const { latencyMs, statements } = whileWarming;
-  return { latencyMs, statements, active: health?.active ?? 0, ioWaiting: health?.ioWaiting ?? 0 };
+/** What the disk was left of the time of a step; 0 where it could not keep the pace. */
+function sparedBy(
+  { msPerBlock }: Pace,
+  { elapsedMs, readBlocks }: { readonly elapsedMs: number; readonly readBlocks: number },
+  { residentsFraction }: ReadContext,
+): number {
+  return elapsedMs > behindPace * msPerBlock * readBlocks ? 0 : residentsFraction * elapsedMs;
 }

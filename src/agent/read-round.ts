@@ -40,6 +40,7 @@ export async function readRound(
         ...{ engine, device, watch, trial, place, blockBytes },
         stepBytes: config.warm.chunkBytes,
         connections: config.warm.connections,
+        residentsFraction: config.warm.residentsDiskFraction,
         maxLagMs: config.warm.maxLagMs,
         deadlineMs: context.deadlineMs(),
         arrived: () => run.arrived.aborted,

@@ -58,16 +58,15 @@ export class ReadingFigures {
   }
 
   /** True when it is time to tell the progress. */
-  step({ step, blocks, throttledMs, throttleReason }: StepReport): boolean {
+  step({ step, blocks, throttledMs }: StepReport): boolean {
     this.#done += blocks;
     const { blocks: before, bytesRead, throttledMs: held = {} } = this.#warmed;
+    const reasons = Object.entries(throttledMs).map(([reason, ms]) => [reason, (held[reason] ?? 0) + ms]);
     this.#warmed = {
       ...this.#warmed,
       blocks: before + blocks,
       bytesRead: bytesRead + (blocks > 0 ? step.bytes : 0),
-      ...(throttledMs > 0
-        ? { throttledMs: { ...held, [throttleReason]: (held[throttleReason] ?? 0) + throttledMs } }
-        : {}),
+      ...(reasons.length > 0 ? { throttledMs: { ...held, ...Object.fromEntries(reasons) } } : {}),
     };
     const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#reportedMs < progressEveryMs) return false;

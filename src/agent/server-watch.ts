@@ -8,6 +8,8 @@ export interface ResidentLoad {
   readonly latencyMs: number | null;
   /** Statements behind that mean. */
   readonly statements: number;
+  /** Blocks that a statement had to read, those that Forewarm read counted in where they cannot be told; null: unknown. */
+  readonly readsPerStatement: number | null;
   /** Part of the running sessions that wait for I/O, 0 to 1. */
   readonly ioWaitShare: number;
 }
@@ -30,7 +32,12 @@ export class ServerWatch {
   #health: ServerHealth | null = null;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
-  #current: ResidentLoad = { latencyMs: null, statements: 0, ioWaitShare: 0 };
+  #current: ResidentLoad = {
+    latencyMs: null,
+    statements: 0,
+    readsPerStatement: null,
+    ioWaitShare: 0,
+  };
   #usual: ResidentLoad | null = null;
   #warmers = 0;
   /** Looks at how residents fare since warming began. */
@@ -138,11 +145,13 @@ export function isStale({ ageMs }: ServerWatch): boolean {
 export function loadBetween(before: ServerHealth | null, now: ServerHealth): ResidentLoad {
   const calls = (now.statements?.calls ?? 0) - (before?.statements?.calls ?? 0);
   const ms = (now.statements?.ms ?? 0) - (before?.statements?.ms ?? 0);
+  const reads = (now.statements?.reads ?? 0) - (before?.statements?.reads ?? 0);
   // Counters that fell were reset; they say nothing this time.
   const known = before?.statements != null && now.statements !== null && calls > 0 && ms >= 0;
   return {
     latencyMs: known ? ms / calls : null,
     statements: known ? calls : 0,
+    readsPerStatement: known && reads >= 0 ? reads / calls : null,
     ioWaitShare: now.active === 0 ? 0 : now.ioWaiting / now.active,
   };
 }
@@ -150,14 +159,12 @@ export function loadBetween(before: ServerHealth | null, now: ServerHealth): Res
 function blend(usual: ResidentLoad | null, current: ResidentLoad): ResidentLoad {
   if (usual === null) return current;
   const mix = (old: number, fresh: number) => old + baselineStep * (fresh - old);
+  const mixKnown = (old: number | null, fresh: number | null) =>
+    fresh === null || old === null ? (fresh ?? old) : mix(old, fresh);
   return {
-    latencyMs:
-      current.latencyMs === null
-        ? usual.latencyMs
-        : usual.latencyMs === null
-          ? current.latencyMs
-          : mix(usual.latencyMs, current.latencyMs),
+    latencyMs: mixKnown(usual.latencyMs, current.latencyMs),
     statements: current.statements,
+    readsPerStatement: mixKnown(usual.readsPerStatement, current.readsPerStatement),
     ioWaitShare: mix(usual.ioWaitShare, current.ioWaitShare),
   };
 }

@@ -23,6 +23,8 @@ export interface Place {
   /** Plan anew: others came or went since the last budget and room is scarce, or the VM has arrived. */
   readonly outdated: boolean;
   arrive(): void;
+  /** Most steps that read from the disk at the same time, those of others counted in. */
+  readonly readers: number;
   /** Waits for this migration's turn at the disk; the result ends it, and tells the disk time that it took in ms. */
   turn(): Promise<() => number>;
   leave(): void;
@@ -103,6 +105,7 @@ export class TargetShare {
         member.arrived = true;
         arrivedSince = plannedAt !== null;
       },
+      readers: this.#slots,
       turn: () => this.#turn(member),
       leave: () => {
         if (this.#members.delete(member)) this.#generation += 1;

@@ -4,6 +4,7 @@ import {
   databaseUrl,
   duration,
   fraction,
+  fractionUpTo,
   listen,
   name,
   nameMap,
@@ -103,6 +104,11 @@ export const agentOptions = {
       default: '50%',
       description:
         "Part of the host's available memory, or of what the server's control group leaves, for what fits into the OS page cache alone.",
+    }),
+    residentsDiskFraction: option(fractionUpTo(0.9, '20%'), {
+      default: '20%',
+      description:
+        "Part of the disk's time that is left to residents who read from it, unless the deadline needs all; `0%`: none.",
     }),
     chunk: option(size, {
       default: '8MiB',

@@ -79,11 +79,19 @@ export const size: ValueType<number, 'Bytes'> = {
   suffix: 'Bytes',
 };
 
-export const fraction: ValueType<number> = {
-  label: 'fraction',
-  schema: readBy(parseFraction, 'a fraction from 0 to 1, or a percentage such as 95%'),
-  suffix: '',
-};
+export function fractionUpTo(most: number, example: string): ValueType<number> {
+  const read = (value: string | number) => {
+    const parsed = parseFraction(value);
+    return parsed !== undefined && parsed <= most ? parsed : undefined;
+  };
+  return {
+    label: 'fraction',
+    schema: readBy(read, `a fraction from 0 to ${most}, or a percentage such as ${example}`),
+    suffix: '',
+  };
+}
+
+export const fraction = fractionUpTo(1, '95%');
 
 export function whole(range: { readonly min: number; readonly max: number }): ValueType<number> {
   const read = (value: string | number) => {

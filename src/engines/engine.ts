@@ -2,6 +2,7 @@ import type { VmRule } from '../attribution/vm-rules.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ProfileRelation } from '../messages/profile.ts';
 import type { BlockRanges } from '../planning/block-ranges.ts';
+import type { Pace } from '../planning/pace.ts';
 import type { Fork, RelationRef, WorkSet, WorkSetRelation } from '../planning/work-set.ts';
 
 export type EngineKind = 'postgres' | 'mariadb' | 'mysql';
@@ -44,6 +45,14 @@ export interface ServerIdentity {
   readonly degraded: readonly string[];
 }
 
+/** Cumulative. */
+export interface StatementTotals {
+  readonly ms: number;
+  readonly calls: number;
+  /** Blocks that were not in the pool; those that Forewarm read count as well, where a server does not tell whose they were. */
+  readonly reads: number;
+}
+
 /** Cheap figures for throttling and ready; each call is one short statement. */
 export interface ServerHealth {
   /** Age of the last replayed transaction while behind; 0 when caught up or a primary; null when unknown. */
@@ -53,8 +62,8 @@ export interface ServerHealth {
   /** Other sessions running a statement now, and those of them waiting for I/O. */
   readonly active: number;
   readonly ioWaiting: number;
-  /** Cumulative statement time in ms and calls of everybody but Forewarm; null when unknown. */
-  readonly statements: { readonly ms: number; readonly calls: number } | null;
+  /** What everybody's statements but Forewarm's have taken so far; null when unknown. */
+  readonly statements: StatementTotals | null;
 }
 
 /** What the last window showed of one VM. Block counts are accesses, hits and reads alike. */
@@ -140,8 +149,10 @@ export interface WarmStep {
   /** Spans that hold all of `wanted`, to run through the disk once, gaps bridged; empty where `wanted` can be read as it is. */
   readonly readThrough: Spans;
   readonly wanted: Spans;
+  /** Where others are to be left a part of the disk; as fast as it can where left out. */
+  readonly pace?: Pace | undefined;
   /** Called where the step goes on without the disk: what it read lies in the page cache, and fills the pool. */
-  readonly onDiskDone?: () => void;
+  readonly onDiskDone?: (() => void) | undefined;
 }
 
 export interface WarmResult {

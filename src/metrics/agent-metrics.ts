@@ -120,7 +120,7 @@ export const agentMetrics = {
   throttled: counter('forewarm_throttle_seconds_total', {
     unit: 'seconds',
     labels: ['reason'],
-    help: 'Pauses of the reading connections: `trial` (do residents fare better without?), `residents_latency`, `io_wait`, `replay_lag`, `deadline_near`.',
+    help: 'Pauses of the reading connections: `trial` (do residents fare better without?), `residents_latency`, `residents_read` (part of the disk is left to residents who read from it), `io_wait`, `replay_lag`, `deadline_near`.',
   }),
   usefulShare: gauge('forewarm_useful_ratio', {
     unit: 'ratio',

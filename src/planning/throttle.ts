@@ -1,12 +1,14 @@
-export type ThrottleReason =
-  | 'none'
-  | 'trial'
-  | 'elsewhere'
-  | 'residents_latency'
-  | 'io_wait'
-  | 'replay_lag'
-  | 'deadline_near'
-  | 'arrived';
+/** What reading is held back for. */
+export const pauseReasons = [
+  'trial',
+  'residents_latency',
+  'residents_read',
+  'io_wait',
+  'replay_lag',
+  'deadline_near',
+] as const;
+
+export type ThrottleReason = 'none' | 'elsewhere' | 'arrived' | (typeof pauseReasons)[number];
 
 /** What residents of a server felt in a stretch of time. */
 export interface Felt {

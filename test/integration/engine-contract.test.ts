@@ -8,7 +8,7 @@ import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { ForewarmError } from '../../src/lib/errors.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import type { ProfileRelation } from '../../src/messages/profile.ts';
-import { blockCount, emptyRanges, intersect } from '../../src/planning/block-ranges.ts';
+import { blockCount, emptyRanges, intersect, singleRange } from '../../src/planning/block-ranges.ts';
 import { spansOf } from '../../src/planning/range-cuts.ts';
 import { relationKey, type WorkSet } from '../../src/planning/work-set.ts';
 import { mysqlKinds } from './mysql-kinds.ts';
@@ -158,6 +158,39 @@ describe.each(kinds)('what the agent counts on, of %s', (kind) => {
     await target.raiseHeat(local, spans);
     expect((await missed()) - before).toBeLessThan(0.02 * all * workSet.blockBytes);
     expect((await atTarget.reads(theirs)) - strangers).toBe(0);
+  });
+
+  it('that a pace is kept, and that what is read at one is all there', async () => {
+    const { local } = await matchOf(target, mine);
+    const wanted = [0, 60, 80, 100];
+    const msPerBlock = 4;
+    const pace = { msPerBlock, pieceBlocks: 7 };
+    const step = { relation: local!, tier: 'pool', wanted, pace } as const;
+    for (const readThrough of [[], [0, 100]]) {
+      const { blocks, ms } = await target.warm({ ...step, readThrough });
+      expect(blocks).toBe(80);
+      expect(ms).toBeGreaterThan(msPerBlock * (readThrough.length > 0 ? 100 : 80) * 0.95);
+    }
+    const { resident } = await target.poolState([local!]);
+    const held = intersect(singleRange(0, 100, 1), resident.get(relationKey(local!)) ?? emptyRanges);
+    expect(blockCount(held)).toBeGreaterThanOrEqual(80);
+  });
+
+  it('that residents have read what was not in the pool', async () => {
+    await atTarget.stop();
+    await atTarget.start();
+    await atTarget.caughtUp();
+    const reads = () =>
+      target.health().then(
+        ({ statements }) => statements?.reads ?? 0,
+        () => 0,
+      );
+    const client = await openAppClient({ dsn: atTarget.url, vm: 'app2', table: theirs });
+    await client.read([1, 2]);
+    const before = await reads();
+    for (let i = 0; i < 60; i++) await client.read([1 + 150 * i, 2 + 150 * i]);
+    await client.close();
+    await expect.poll(reads).toBeGreaterThanOrEqual(before + 20);
   });
 
   it('that a stop is heeded', async () => {

@@ -8,6 +8,7 @@ export const testConfig = {
     goal: 0.95,
     maxPoolFraction: 0.8,
     osCacheFraction: 0.5,
+    residentsDiskFraction: 0.2,
     chunkBytes: 4 * 2 ** 20,
     maxLagMs: 10_000,
     connections: 2,

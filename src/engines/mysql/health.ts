@@ -12,6 +12,7 @@ interface Row {
   readonly active: number | string;
   readonly totalMs: number | string;
   readonly calls: number | string;
+  readonly missed: number | string | null;
 }
 
 /** Reads the figures for throttling. */
@@ -37,7 +38,7 @@ export class HealthReader {
       statements:
         load === undefined || Number(load.calls) === 0
           ? null
-          : { ms: Number(load.totalMs), calls: Number(load.calls) },
+          : { ms: Number(load.totalMs), calls: Number(load.calls), reads: Number(load.missed ?? 0) },
     };
   }
 

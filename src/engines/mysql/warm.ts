@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { systemClock } from '../../lib/clock.ts';
 import { ForewarmError } from '../../lib/errors.ts';
 import {
   type BlockRanges,
@@ -144,6 +145,7 @@ export class Warmer {
     if (tree === undefined || step.tier === 'os') return { blocks: 0, ms: 0 };
     const runs = step.readThrough.length > 0 ? step.readThrough : step.wanted;
     let doneTo = 0;
+    let readBlocks = 0;
     const release = this.#admission.hold();
     try {
       for (let at = 0; at + 1 < runs.length; at += 2) {
@@ -151,6 +153,9 @@ export class Warmer {
         await this.#read(tree, { from, to, size: step.relation.sizeBlocks, signal });
         tree.held = union(tree.held, singleRange(from, to - from, 1));
         doneTo = to;
+        readBlocks += to - from;
+        const restMs = startedMs + readBlocks * (step.pace?.msPerBlock ?? 0) - performance.now();
+        if (restMs > 0) await systemClock.sleep(restMs, signal);
       }
     } catch (error) {
       const cause = error instanceof ForewarmError ? error.cause : undefined;

@@ -58,6 +58,37 @@ export function readingsOf(step: WarmStep, options: ReadingOptions): Readings {
   return { through: bridged ? readThrough : exact ? [] : wanted, calls };
 }
 
+/** The same, with no more asked of the disk at once than a piece. */
+export function inPieces(
+  { through, calls }: Readings,
+  { pieceBlocks, combineBlocks }: { readonly pieceBlocks: number } & Pick<ReadingOptions, 'combineBlocks'>,
+): Readings {
+  const pieces = ascending(through, 'read', 0).flatMap((run) => cut(run, pieceBlocks));
+  return {
+    through: pieces.flatMap(({ start, end }) => [start, end]),
+    calls:
+      through.length > 0
+        ? calls
+        : calls.flatMap((call) => {
+            const cuts = cut(call, pieceBlocks);
+            return combineBlocks > 1 && call.mode === 'buffer' ? cuts.reverse() : cuts;
+          }),
+  };
+}
+
+/** Of ascending spans, in which group each is read, 0 first: from the end to the beginning, a piece or little more at once. */
+export function groupsOf(spans: Spans, pieceBlocks: number): number[] {
+  const groups: number[] = [];
+  let [group, blocks] = [0, 0];
+  for (let at = spans.length - 2; at >= 0; at -= 2) {
+    const length = spans[at + 1]! - spans[at]!;
+    if (blocks > 0 && blocks + length > pieceBlocks) [group, blocks] = [group + 1, 0];
+    blocks += length;
+    groups.push(group);
+  }
+  return groups.reverse();
+}
+
 /** Spans as they are, in their order. */
 export function ascending(spans: Spans, mode: Reading['mode'], weight: Reading['weight']): Reading[] {
   const readings: Reading[] = [];
@@ -67,20 +98,23 @@ export function ascending(spans: Spans, mode: Reading['mode'], weight: Reading['
   return readings;
 }
 
+function cut(reading: Reading, mostBlocks: number): Reading[] {
+  const { start, end } = reading;
+  return Array.from({ length: Math.ceil((end - start) / mostBlocks) }, (_, i) => {
+    const from = start + i * mostBlocks;
+    return { ...reading, start: from, end: Math.min(end, from + mostBlocks) };
+  });
+}
+
 function descending(spans: Spans, combineBlocks: number): Reading[] {
-  const readings: Reading[] = [];
-  for (let at = 0; at + 1 < spans.length; at += 2) {
-    const start = spans[at]!;
-    const end = spans[at + 1]!;
-    const long = end - start >= longRunBlocks;
+  const readings = ascending(spans, 'buffer', 1).flatMap((run) => {
+    const long = run.end - run.start >= longRunBlocks;
     const pieceBlocks = !long
       ? Math.min(exactBlocks, combineBlocks)
       : combineBlocks >= largeCombineBlocks
         ? combineBlocks
-        : end - start;
-    for (let from = start; from < end; from += pieceBlocks) {
-      readings.push({ mode: 'buffer', start: from, end: Math.min(end, from + pieceBlocks), weight: 1 });
-    }
-  }
+        : run.end - run.start;
+    return cut(run, pieceBlocks);
+  });
   return readings.reverse();
 }

@@ -3,13 +3,15 @@ import { ForewarmError } from '../../lib/errors.ts';
 import type { LocalRelation, Spans, WarmResult, WarmStep } from '../engine.ts';
 import type { PostgresConnections } from './connections.ts';
 import type { PostgresIdentity } from './identity.ts';
-import { ascending, type Readings, readingsOf } from './readings.ts';
+import { ascending, groupsOf, inPieces, type Reading, type Readings, readingsOf } from './readings.ts';
 import { Scanner } from './scan.ts';
 import { type SqlStatement, sqlStatement } from './sql.ts';
 import { isOutOfReach, isTakenAway } from './sqlstates.ts';
 
 const warmStatement = sqlStatement('warm');
+const warmPacedStatement = sqlStatement('warm-paced');
 const readThroughStatement = sqlStatement('read-through');
+const readThroughPacedStatement = sqlStatement('read-through-paced');
 
 /** Reads blocks into the pool or the OS cache, by pg_prewarm, or by scans where a database lacks it. */
 export class Warmer {
@@ -54,19 +56,19 @@ export class Warmer {
         return this.#scanner.scan(step.relation, step.wanted, signal);
       }
       const { combineBlocks } = identity;
-      const read = (readsThrough: boolean) =>
+      const read = (readsThrough: boolean, pace: WarmStep['pace']) =>
         this.#read(identity, step.relation, {
           readings: readingsOf(step, { combineBlocks, readsThrough }),
-          signal,
-          onDiskDone: step.onDiskDone,
+          ...{ signal, pace, onDiskDone: step.onDiskDone },
         });
-      if (identity.privileges.get(step.relation.database)?.readsThrough !== true) return await read(false);
+      const readsThrough = identity.privileges.get(step.relation.database)?.readsThrough === true;
+      if (!readsThrough && step.pace === undefined) return await read(false, undefined);
       try {
-        return await read(true);
+        return await read(readsThrough, step.pace);
       } catch (error) {
-        // The function was dropped, or taken from the role, since the identity was read.
+        // A function was dropped, or taken from the role, since the identity was read; pg_sleep perhaps ever before.
         if (signal?.aborted || !(error instanceof ForewarmError) || !isTakenAway(error.cause)) throw error;
-        return await read(false);
+        return await read(false, undefined);
       }
     });
     // What was read through counts with the gaps that it bridged.
@@ -107,11 +109,14 @@ export class Warmer {
     options: {
       readonly readings: Readings;
       readonly signal: AbortSignal | undefined;
-      readonly onDiskDone?: WarmStep['onDiskDone'];
-    },
+    } & Pick<WarmStep, 'pace' | 'onDiskDone'>,
   ): Promise<number> {
-    const { readings, signal, onDiskDone } = options;
-    const { through, calls } = readings;
+    const { signal, pace, onDiskDone } = options;
+    const { combineBlocks } = identity;
+    // Short reads by themselves take no time of their own.
+    const msPerBlock = pace === undefined || pace.msPerBlock === 0 ? undefined : pace.msPerBlock;
+    const { through, calls } =
+      pace === undefined ? options.readings : inPieces(options.readings, { ...pace, combineBlocks });
     const { database, oid, fork } = relation;
     const filenode = relation.filenode.split('/').at(-1);
     const query = async (statement: SqlStatement, parameters: unknown[]) => {
@@ -123,18 +128,33 @@ export class Warmer {
     if (through.length > 0) {
       const starts = through.filter((_, i) => i % 2 === 0);
       const ends = through.filter((_, i) => i % 2 === 1);
-      blocks = await query(readThroughStatement, [oid, fork, starts, ends, filenode]);
+      blocks =
+        msPerBlock === undefined
+          ? await query(readThroughStatement, [oid, fork, starts, ends, filenode])
+          : await query(readThroughPacedStatement, [
+              ...[oid, fork, starts, ends, filenode],
+              ...[groupsOf(through, pace!.pieceBlocks), msPerBlock],
+            ]);
       onDiskDone?.();
     }
     if (calls.length === 0) return blocks;
-    return await query(warmStatement, [
-      ...[oid, fork],
-      calls.map((call) => call.mode),
-      calls.map((call) => call.start),
-      calls.map((call) => call.end),
-      calls.map((call) => call.weight),
-      ...[filenode, String(identity.combineBlocks)],
-    ]);
+    const prewarm = async (some: readonly Reading[], ms?: number) =>
+      some.length === 0
+        ? 0
+        : await query(ms === undefined ? warmStatement : warmPacedStatement, [
+            ...[oid, fork],
+            some.map((call) => call.mode),
+            some.map((call) => call.start),
+            some.map((call) => call.end),
+            some.map((call) => call.weight),
+            ...[filenode, String(combineBlocks)],
+            ...(ms === undefined ? [] : [ms]),
+          ]);
+    if (msPerBlock === undefined || through.length > 0) return await prewarm(calls);
+    const reads = calls.filter(({ mode }) => mode === 'read');
+    const fills = calls.filter(({ mode }) => mode === 'buffer');
+    if (reads.length === 0) return await prewarm(fills, msPerBlock);
+    return (await prewarm(reads, msPerBlock)) + (await prewarm(fills));
   }
 }
 

@@ -9,13 +9,14 @@ function watched() {
   let nowMs = 0;
   let latencyMs = 1;
   let looks = 0;
-  const total = { calls: 0, ms: 0 };
+  const total = { calls: 0, ms: 0, reads: 0 };
   const engine = {
     identify: async () => ({}),
     health: async () => {
       looks += 1;
       total.calls += 100;
       total.ms += 100 * latencyMs;
+      total.reads += 2;
       return { lagMs: 0, replaying: true, active: 1, ioWaiting: 0, statements: { ...total } };
     },
   } as unknown as Engine;
@@ -49,7 +50,7 @@ describe('what residents feel while warming', () => {
     pass(100);
     await watch.look();
     expect(watch.whileWarming).toMatchObject({ latencyMs: 9, statements: 100 });
-    expect(watch.usual?.latencyMs).toBe(1);
+    expect(watch.usual).toMatchObject({ latencyMs: 1, readsPerStatement: 0.02 });
 
     const endOther = watch.warming();
     end();

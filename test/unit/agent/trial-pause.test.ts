@@ -43,8 +43,8 @@ class MockServer {
   readonly #latencyMs: () => number;
   /** Counts are read anew only so often. */
   readonly #countsEveryMs: number;
-  #total = { ms: 0, calls: 0 };
-  #shown = { ms: 0, calls: 0 };
+  #total = { ms: 0, calls: 0, reads: 0 };
+  #shown = { ms: 0, calls: 0, reads: 0 };
   #atMs = 0;
   #shownMs = 0;
   looks = 0;
@@ -59,7 +59,11 @@ class MockServer {
   catchUp(): void {
     const calls = (this.#clock.monotonicMs() - this.#atMs) / 5;
     this.#atMs = this.#clock.monotonicMs();
-    this.#total = { calls: this.#total.calls + calls, ms: this.#total.ms + calls * this.#latencyMs() };
+    this.#total = {
+      ...this.#total,
+      calls: this.#total.calls + calls,
+      ms: this.#total.ms + calls * this.#latencyMs(),
+    };
   }
 
   async health(): Promise<ServerHealth> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LocalRelation, WarmStep } from '../../../../src/engines/engine.ts';
-import { type Reading, readingsOf } from '../../../../src/engines/postgres/readings.ts';
+import { groupsOf, inPieces, type Reading, readingsOf } from '../../../../src/engines/postgres/readings.ts';
 
 const relation: LocalRelation = {
   database: 'app',
@@ -87,6 +87,34 @@ describe('readingsOf', () => {
         for (let at = 2; at < through.length; at += 2) {
           expect(through[at]).toBeGreaterThanOrEqual(through[at - 1]!);
         }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is the same in pieces, each no longer than asked for', () => {
+    fc.assert(
+      fc.property(steps, options, fc.integer({ min: 1, max: 40 }), (step, how, pieceBlocks) => {
+        const whole = readingsOf(step, how);
+        const cut = inPieces(whole, { pieceBlocks, combineBlocks: how.combineBlocks });
+        expect([...blocksOf(cut.through)].sort()).toEqual([...blocksOf(whole.through)].sort());
+        for (const mode of ['read', 'buffer'] as const) {
+          const of = ({ calls }: typeof cut) =>
+            blocksOfAll(calls.filter((call) => call.mode === mode)).sort();
+          expect(of(cut)).toEqual(of(whole));
+        }
+        const groups = groupsOf(cut.through, pieceBlocks);
+        const blocksIn = (group: number) =>
+          groups.reduce(
+            (sum, own, i) => sum + (own === group ? cut.through[2 * i + 1]! - cut.through[2 * i]! : 0),
+            0,
+          );
+        for (const group of new Set(groups)) expect(blocksIn(group)).toBeLessThanOrEqual(pieceBlocks);
+        expect([...groups].sort((a, b) => b - a)).toEqual(groups);
+        const lengths = cut.through.flatMap((end, i) => (i % 2 === 1 ? [end - cut.through[i - 1]!] : []));
+        expect(Math.max(0, ...lengths)).toBeLessThanOrEqual(pieceBlocks);
+        if (whole.through.length > 0) expect(cut.calls).toEqual(whole.calls);
+        else for (const { start, end } of cut.calls) expect(end - start).toBeLessThanOrEqual(pieceBlocks);
       }),
       { numRuns: 60 },
     );
