@@ -3,7 +3,7 @@ import { systemClock } from '../lib/clock.ts';
 import { type Cursor, nextStep, type ReadStep, startCursor, stepBlocks } from '../planning/extents.ts';
 import { gapChooser } from '../planning/gaps.ts';
 import { interleave } from '../planning/interleave.ts';
-import { boundsLeaving, diskLeft, type Pace, paceOf } from '../planning/pace.ts';
+import { diskLeft, type Pace, Pacer } from '../planning/pace.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Device } from './device.ts';
 import { holdBack, type Throttled, urgency } from './hold-back.ts';
@@ -64,6 +64,8 @@ export async function readPlan(
   const segments = interleave(planned, { model, blockBytes, pieceBlocks: mostBlocks });
   let cursor: Cursor = startCursor;
   let remainingBytes = segments.reduce((sum, segment) => sum + segment.blocks, 0) * context.blockBytes;
+  const { residentsFraction, place } = context;
+  const pacer = new Pacer({ blockBytes, residentsFraction, readers: place.readers });
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const allowed = {
@@ -73,8 +75,7 @@ export async function readPlan(
   const gapBlocksBy = gapChooser(segments, blockBytes);
   const take = (): NextRead | null => {
     const model = context.device.cuttingCost;
-    const { connections, residentsFraction } = context;
-    const { readers } = context.place;
+    const { connections } = context;
     const wantedBlocks = stepBlocks(remainingBytes / blockBytes, { connections, mostBlocks });
     const left = diskLeft({
       ...{ residentsFraction, ...urgency(context, remainingBytes) },
@@ -82,14 +83,13 @@ export async function readPlan(
       deviceKnown: context.device.known,
     });
     const most = context.device.bound({ ...allowed, wantedBlocks });
-    const limits = boundsLeaving(left, most, { blockBytes, residentsFraction, readers });
+    const limits = pacer.bounds(left, most);
     const next = nextStep(segments, cursor, { model, gapBlocks: gapBlocksBy(model), blockBytes, limits });
     if (next === null) return null;
     cursor = next.cursor;
     const { step } = next;
     remainingBytes -= step.wantedBlocks * blockBytes;
-    const cost = context.device.model;
-    return { step, pace: paceOf(left, step, { cost, blockBytes, residentsFraction, readers }) };
+    return { step, pace: pacer.next(left, step, context.device.model) };
   };
   const work = async () => {
     // The first statement of a connection waits for more than the device.

@@ -1,6 +1,7 @@
 import type { Engine, ServerHealth, ServerIdentity } from '../engines/engine.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { defaultThrottleOptions } from '../planning/throttle.ts';
 
 /** What the residents of a server feel: statement latency and waiting for I/O. */
 export interface ResidentLoad {
@@ -17,6 +18,8 @@ export interface ResidentLoad {
 /** A look that is older than this says nothing of the server any more: the next one hangs. */
 const hangsMs = 15_000;
 const lookAgainMs = 500;
+/** A ratio of fewer says nothing. */
+const { leastStatements } = defaultThrottleOptions;
 /** Weight of the newest look in the usual load. */
 const baselineStep = 0.2;
 
@@ -151,7 +154,7 @@ export function loadBetween(before: ServerHealth | null, now: ServerHealth): Res
   return {
     latencyMs: known ? ms / calls : null,
     statements: known ? calls : 0,
-    readsPerStatement: known && reads >= 0 ? reads / calls : null,
+    readsPerStatement: known && reads >= 0 && calls >= leastStatements ? reads / calls : null,
     ioWaitShare: now.active === 0 ? 0 : now.ioWaiting / now.active,
   };
 }
@@ -159,12 +162,14 @@ export function loadBetween(before: ServerHealth | null, now: ServerHealth): Res
 function blend(usual: ResidentLoad | null, current: ResidentLoad): ResidentLoad {
   if (usual === null) return current;
   const mix = (old: number, fresh: number) => old + baselineStep * (fresh - old);
-  const mixKnown = (old: number | null, fresh: number | null) =>
-    fresh === null || old === null ? (fresh ?? old) : mix(old, fresh);
   return {
-    latencyMs: mixKnown(usual.latencyMs, current.latencyMs),
+    latencyMs:
+      current.latencyMs === null || usual.latencyMs === null
+        ? (current.latencyMs ?? usual.latencyMs)
+        : mix(usual.latencyMs, current.latencyMs),
     statements: current.statements,
-    readsPerStatement: mixKnown(usual.readsPerStatement, current.readsPerStatement),
+    // Of late only: after its restart a server reads for a while what it finds in the pool then.
+    readsPerStatement: current.readsPerStatement ?? usual.readsPerStatement,
     ioWaitShare: mix(usual.ioWaitShare, current.ioWaitShare),
   };
 }
