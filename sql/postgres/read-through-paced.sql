@@ -3,7 +3,7 @@
 -- Parameters: $1 oid, $2 fork, $3 int8[] starts, $4 int8[] ends (exclusive), $5 oid filenode expected, $6 int4[] the
 --             span's group, of which the least is read first, $7 float8 ms a block.
 -- Privilege:  USAGE on schema forewarm, EXECUTE on forewarm.read_through and pg_sleep.
--- Cost:       what it reads, and 0.1 ms a group; it sleeps for no longer than a second at once.
+-- Cost:       what it reads, and a call a group; it sleeps for no longer than a second at once.
 SELECT sum(CASE WHEN pg_catalog.pg_relation_filenode($1::oid) = $5::oid
                 THEN forewarm.read_through($1::oid, $2, g.starts, g.ends) ELSE 0 END
            + CASE WHEN pg_catalog.pg_sleep(LEAST(1, GREATEST(0, $7::float8 * g.behind / 1000
