@@ -224,6 +224,24 @@ describe('from a source to a target', () => {
     expect((await db2.warm({ ...step, tier: 'os' })).blocks).toBe(60);
   });
 
+  it('reads on at full pace where it may not sleep', async () => {
+    const workSet = await db1.workSet('app1', [profiled('big')]);
+    const relation = (await matchOne(db2, workSet, 'big')).local!;
+    const sleep = (verb: string) =>
+      cluster.primary.query(
+        `${verb} EXECUTE ON FUNCTION pg_sleep(float8) ${verb === 'GRANT' ? 'TO' : 'FROM'} PUBLIC`,
+      );
+    await sleep('REVOKE');
+    await cluster.waitForReplay();
+    const pace = { msPerBlock: 1_000, pieceBlocks: 8 };
+    for (const readThrough of [[500, 600], []]) {
+      const step = { relation, tier: 'pool', readThrough, wanted: [500, 600], pace } as const;
+      expect((await db2.warm(step)).blocks).toBe(100);
+    }
+    await sleep('GRANT');
+    await cluster.waitForReplay();
+  });
+
   it('finds quoted and non-ASCII names, partitions, TOAST, an index alone and other forks', async () => {
     const source = cluster.server('db1');
     const [{ toast }] = (await source.query(
