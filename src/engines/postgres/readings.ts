@@ -76,7 +76,7 @@ export function inPieces(
   };
 }
 
-/** Of ascending spans, in which group each is read, 0 first: from the end to the beginning, a piece or little more at once. */
+/** Of ascending spans, in which group each is read, 0 first: from the end to the beginning, a piece at once at most. */
 export function groupsOf(spans: Spans, pieceBlocks: number): number[] {
   const groups: number[] = [];
   let [group, blocks] = [0, 0];
