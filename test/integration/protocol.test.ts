@@ -142,6 +142,10 @@ describe('odd orders', () => {
     expect(await world.broker.publishIntent(one)).toEqual({ duplicate: true });
     await world.publishRaw('db2', JSON.stringify(one));
     await world.reached(one.id, 'ready');
+    // Ready is said while the last of the plan is read.
+    await expect.poll(() => engine.blocksRead).toBe(10_000);
+    await world.say(one.id, 'arrived');
+    await world.reached(one.id, 'completed');
     expect(engine.blocksRead).toBe(10_000);
   });
 

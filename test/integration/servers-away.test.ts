@@ -4,6 +4,7 @@ import type { MigrationRecord } from '../../src/messages/record.ts';
 import { recordFromIntent } from '../../src/migration/record.ts';
 import { isEnd } from '../../src/migration/transitions.ts';
 import { intent, SimulatedWorld } from './simulated-world.ts';
+import { testConfig } from './test-config.ts';
 
 /** Migrations while a server or an agent, whose database is simulated, is away. */
 
@@ -104,7 +105,9 @@ describe('servers away', () => {
         await world.say(one.id, 'arrived');
       }
       await world.reached(one.id, 'completed');
-      expect(first.engine.blocksRead).toBe(10_000);
+      // None twice; the arrival ends what is beyond the goal.
+      expect(first.engine.blocksRead).toBeLessThanOrEqual(10_000);
+      expect(first.engine.blocksRead).toBeGreaterThanOrEqual(10_000 * testConfig.warm.goal);
     },
   );
 });
