@@ -49,7 +49,7 @@ export async function limitDisk(options: LimitDiskOptions): Promise<LimitedDisk>
   const group = await makeControlGroup(options.owned, hierarchy);
   if ('reason' in group) return unlimited(group.reason);
   try {
-    if (limit !== undefined) setLimit(group, device.id, limit);
+    setLimit(group, device.id, limit);
     for (const pid of options.pids) group.add(pid);
     return {
       throttled: limit !== undefined,
@@ -85,14 +85,16 @@ export function wholeDisk(dir: string): { id: string } | { reason: string } {
   return { id: readFileSync(join(disk, 'dev'), 'utf8').trim() };
 }
 
-function setLimit({ version, path }: ControlGroup, device: string, limit: DiskLimit): void {
+function setLimit({ version, path }: ControlGroup, device: string, limit: DiskLimit | undefined): void {
   if (version === 1) {
-    writeFileSync(join(path, 'blkio.throttle.read_bps_device'), `${device} ${limit.bytesPerSecond}`);
-    if (limit.operationsPerSecond !== undefined) {
+    // Linux 6.10 and later count the reads of a disk only once anybody was given a limit on it; 0: none.
+    writeFileSync(join(path, 'blkio.throttle.read_bps_device'), `${device} ${limit?.bytesPerSecond ?? 0}`);
+    if (limit?.operationsPerSecond !== undefined) {
       writeFileSync(join(path, 'blkio.throttle.read_iops_device'), `${device} ${limit.operationsPerSecond}`);
     }
     return;
   }
+  if (limit === undefined) return;
   writeFileSync(
     join(path, 'io.max'),
     `${device} rbps=${limit.bytesPerSecond} riops=${limit.operationsPerSecond ?? 'max'}`,

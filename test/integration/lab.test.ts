@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect, JSONCodec } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fillAppTables, rowsForTable } from '../../src/lab/app-data.ts';
@@ -9,6 +21,7 @@ import { dropOsCache, residentBytes } from '../../src/lab/os-cache.ts';
 import { OwnedProcesses } from '../../src/lab/owned-processes.ts';
 import { limitPageCache } from '../../src/lab/page-cache-limit.ts';
 import { type PostgresCluster, startPostgresCluster } from '../../src/lab/postgres-cluster.ts';
+import { run } from '../../src/lab/run.ts';
 import { expectNoSessions, testServers, waitForReplay, withClient } from './servers.ts';
 
 describe('the shared servers', () => {
@@ -124,6 +137,33 @@ describe('servers of its own', () => {
     expect(after?.operations).toBeGreaterThan(before?.operations ?? 0);
     await disk.release();
     expect(disk.counters()).toBeUndefined();
+  });
+
+  test('reads are counted on a disk that was never given a limit', async ({ skip, onTestFinished }) => {
+    const dir = mkdtempSync(join(tmpdir(), 'forewarm-disk-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const [image, mounted] = [join(dir, 'image'), join(dir, 'mounted')];
+    mkdirSync(mounted);
+    writeFileSync(image, '');
+    truncateSync(image, 64 * 2 ** 20);
+    try {
+      await run('mkfs.ext4', ['-q', image]);
+      await run('mount', ['-o', 'loop', image, mounted]);
+    } catch (error) {
+      skip(`no disk of its own: ${(error as Error).message}`);
+    }
+    onTestFinished(() => run('umount', [mounted]).then(() => undefined));
+    const file = join(mounted, 'file');
+    writeFileSync(file, Buffer.alloc(8 * 2 ** 20, 1));
+    await dropOsCache(mounted);
+    const reader = spawn('sh', ['-c', 'read go && cat "$0" > /dev/null', file]);
+    const disk = await limitDisk({ owned, profile: 'none', pids: [reader.pid!], dir: mounted });
+    onTestFinished(() => disk.release());
+    if (disk.counters() === undefined) skip(disk.reason);
+    reader.stdin.end('\n');
+    await once(reader, 'exit');
+    expect(disk.throttled).toBe(false);
+    expect(disk.counters()?.bytes).toBeGreaterThanOrEqual(8 * 2 ** 20);
   });
 
   test('a control group that a crashed run has left is removed, one of a living run is not', async ({
