@@ -6,21 +6,25 @@ import { carryDuring, type HeatCarry } from './heat-carry.ts';
 import type { MigrationRun } from './migration-run.ts';
 import type { VmCounters } from './profiles.ts';
 
-/** Nine tenths of the time: the VM's own first reads want the same processors. */
+/** Of the window after the arrival: the VM's own first reads want the same processors. Then nine tenths of the time. */
+const quiet = { mostMs: 2_000, share: 1 / 4 };
 const restAfterArrival = 9;
 
 /** Measures what a warming was worth: the VM's own reads after its arrival, and which warmed blocks it used. */
 export class Accounting {
   readonly #run: MigrationRun;
   readonly #windowMs: number;
+  /** The statistics are dear, and the VM reads nothing here until it comes. */
+  readonly #countedAhead: Promise<void>;
   #start: Promise<{ readonly atMs: number; readonly counters: VmCounters }> | null = null;
 
   /** Takes its first look by itself when the VM arrives. */
   constructor(run: MigrationRun, windowMs: number) {
     this.#run = run;
     this.#windowMs = windowMs;
+    this.#countedAhead = this.#count();
     const begin = () => {
-      this.#start ??= this.#look();
+      this.#start ??= this.#begin();
     };
     run.arrived.addEventListener('abort', begin, { once: true });
     if (run.arrived.aborted) begin();
@@ -31,10 +35,12 @@ export class Accounting {
    * out. What heat is still to be carried over is carried meanwhile; then the VM's own use has made the order.
    */
   async settle(carry: HeatCarry, stop: AbortSignal): Promise<NonNullable<MigrationRecord['afterArrival']>> {
-    const start = await (this.#start ?? this.#look());
-    const window = systemClock.sleep(start.atMs + this.#windowMs - systemClock.monotonicMs(), stop);
+    const start = await (this.#start ?? this.#begin());
+    await until(start.atMs + Math.min(quiet.mostMs, quiet.share * this.#windowMs), stop);
+    const window = until(start.atMs + this.#windowMs, stop);
     await carryDuring(window, carry, { run: this.#run, stop, rest: restAfterArrival });
-    const end = await this.#look();
+    await this.#count();
+    const end = this.#look();
     const before = carry.heats();
     const after = await this.#heats(carry.locals);
     const { tells } = this.#run.parts.engine;
@@ -51,11 +57,22 @@ export class Accounting {
     };
   }
 
-  async #look() {
+  async #count(): Promise<void> {
     const { profiles, engine } = this.#run.parts;
-    // The statistics are dear, and the VM's own first reads want the same processors.
     if (engine.tells.readsOfVms) await profiles.collect();
-    return { atMs: systemClock.monotonicMs(), counters: profiles.counters(this.#run.record.vm) };
+  }
+
+  async #begin() {
+    const atMs = systemClock.monotonicMs();
+    await this.#countedAhead;
+    return { ...this.#look(), atMs };
+  }
+
+  #look() {
+    return {
+      atMs: systemClock.monotonicMs(),
+      counters: this.#run.parts.profiles.counters(this.#run.record.vm),
+    };
   }
 
   /** The heat of the relations' blocks here, by `relationKey`; null when it cannot be seen. */
@@ -65,6 +82,10 @@ export class Accounting {
     const pool = await engine.poolState(locals).catch(() => null);
     return pool?.known === true ? pool.resident : null;
   }
+}
+
+function until(atMs: number, stop: AbortSignal): Promise<void> {
+  return systemClock.sleep(atMs - systemClock.monotonicMs(), stop);
 }
 
 /**

@@ -20,6 +20,8 @@ const waitShare = 1 / 4;
 const leastWaitMs = 1_000;
 /** Rounds of reading that follow each other at once; what they could not make resident will not stay. */
 const eagerRounds = 3;
+/** Half of the time is left to who else is on the server. */
+const restInHold = 1;
 /** How long other migrations take to give back their part of the pool to a newcomer. */
 const provisionalPauseMs = 200;
 
@@ -104,7 +106,7 @@ async function rounds(
         { ...defaultHoldPauseOptions, shortestMs: config.hold.intervalMs },
       );
       const pause = systemClock.sleep(pauseMs, AbortSignal.any([stop, run.arrived]));
-      await carryDuring(pause, carry, { run, stop, rest: 0 });
+      await carryDuring(pause, carry, { run, stop, rest: restInHold });
     }
     if (stop.aborted) return null;
     // Another walk of the pool would compete with the VM's own first reads for less than it brings.

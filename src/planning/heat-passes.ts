@@ -2,6 +2,9 @@ import { type BlockRanges, combine, maxHeat } from './block-ranges.ts';
 import type { FlatSpans } from './extents.ts';
 import { spansOf } from './range-cuts.ts';
 
+/** What a statement touches holds a processor for some 10 ms, which others on the server have to wait for. */
+const statement = { spans: 256, blocks: 8_192 };
+
 /** One statement's worth of touching: every block of `spans` rises by one, to `heat`. */
 export interface HeatTouch {
   readonly heat: number;
@@ -18,7 +21,7 @@ export interface HeatTouch {
 export function* heatPasses(
   source: BlockRanges,
   resident: BlockRanges,
-  limits: { readonly spans: number; readonly blocks: number } = { spans: 256, blocks: 65_536 },
+  limits: { readonly spans: number; readonly blocks: number } = statement,
 ): Generator<HeatTouch> {
   for (let heat = 2; heat <= maxHeat; heat++) {
     const pass = combine(source, resident, (wanted, now) =>
