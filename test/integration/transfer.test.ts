@@ -42,7 +42,7 @@ async function serve(bytes: Uint8Array, { older = false, damaged = false } = {})
     ...{ estimate: unused, profile: unused },
   };
   void source.requests.serve('db1', handlers, stop.signal);
-  await vi.waitFor(() => target.requests.askBytes('db1', 'estimate', {}, 1_000));
+  await vi.waitFor(() => target.requests.askBytes('db1', 'estimate', {}, 1_000), { timeout: 15_000 });
   return pieces;
 }
 
