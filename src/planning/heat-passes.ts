@@ -2,7 +2,7 @@ import { type BlockRanges, combine, maxHeat } from './block-ranges.ts';
 import type { FlatSpans } from './extents.ts';
 import { spansOf } from './range-cuts.ts';
 
-/** What a statement touches holds a processor for some 10 ms, which others on the server have to wait for. */
+/** While a statement touches blocks it holds a processor, which others on the server have to wait for. */
 const statement = { spans: 256, blocks: 8_192 };
 
 /** One statement's worth of touching: every block of `spans` rises by one, to `heat`. */
