@@ -6,7 +6,7 @@ import { carryDuring, type HeatCarry } from './heat-carry.ts';
 import type { MigrationRun } from './migration-run.ts';
 import type { VmCounters } from './profiles.ts';
 
-/** Of the window after the arrival: the VM's own first reads want the same processors. Then nine tenths of the time. */
+/** Nothing is carried for so much of the window, and then for a tenth of the time: the VM's own first reads want the same processors. */
 const quiet = { mostMs: 2_000, share: 1 / 4 };
 const restAfterArrival = 9;
 
@@ -40,7 +40,7 @@ export class Accounting {
     const window = until(start.atMs + this.#windowMs, stop);
     await carryDuring(window, carry, { run: this.#run, stop, rest: restAfterArrival });
     await this.#count();
-    const end = this.#look();
+    const end = { atMs: systemClock.monotonicMs(), counters: this.#counters };
     const before = carry.heats();
     const after = await this.#heats(carry.locals);
     const { tells } = this.#run.parts.engine;
@@ -65,14 +65,11 @@ export class Accounting {
   async #begin() {
     const atMs = systemClock.monotonicMs();
     await this.#countedAhead;
-    return { ...this.#look(), atMs };
+    return { atMs, counters: this.#counters };
   }
 
-  #look() {
-    return {
-      atMs: systemClock.monotonicMs(),
-      counters: this.#run.parts.profiles.counters(this.#run.record.vm),
-    };
+  get #counters(): VmCounters {
+    return this.#run.parts.profiles.counters(this.#run.record.vm);
   }
 
   /** The heat of the relations' blocks here, by `relationKey`; null when it cannot be seen. */

@@ -157,6 +157,7 @@ describe('servers of its own', () => {
     writeFileSync(file, Buffer.alloc(8 * 2 ** 20, 1));
     await dropOsCache(mounted);
     const reader = spawn('sh', ['-c', 'read go && cat "$0" > /dev/null', file]);
+    onTestFinished(() => void reader.kill('SIGKILL'));
     const disk = await limitDisk({ owned, profile: 'none', pids: [reader.pid!], dir: mounted });
     onTestFinished(() => disk.release());
     if (disk.counters() === undefined) skip(disk.reason);

@@ -44,6 +44,7 @@ it('asks and touches nothing while the VM makes its first reads here, and counts
     told.push(`${ms} ms pass`);
   });
   const accounting = new Accounting(run, 60_000);
+  expect(told).toEqual(['collect']);
   arrive();
   const figures = accounting.settle(carry, new AbortController().signal);
   expect(told).toEqual(['collect']);
