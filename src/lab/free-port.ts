@@ -1,28 +1,42 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { ForewarmError } from '../lib/errors.ts';
 
-/** A server may take seconds from its port being chosen to its listening there. */
-const given = new Set<number>();
+/** No server of a lab listens there: whoever listens on a port of it has that port of `serverHost` for itself. */
+const claimHost = '127.0.0.2';
+const serverHost = '127.0.0.1';
 
 /**
  * A free port on 127.0.0.1 below the range that the kernel gives to outgoing connections (from 32768),
- * so that a server that is down for a while finds its port free when it starts again. None twice in one process.
+ * so that a server that is down for a while finds its port free when it starts again. It is this process's until that
+ * ends, for a server may take seconds to listen there: no other call of any process is given it meanwhile.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(15_000, 32_000);
-    if (given.has(port)) continue;
-    given.add(port);
+    if (!(await claim(port))) continue;
     if (await isFree(port)) return port;
   }
   throw new ForewarmError('lab_unavailable', 'no free port between 15000 and 32000 on 127.0.0.1');
 }
 
-function isFree(port: number): Promise<boolean> {
+/** False where the port is another's already. A claim keeps no process alive and ends with its process. */
+async function claim(port: number): Promise<boolean> {
+  const server = await listen(claimHost, port);
+  server?.unref();
+  return server !== undefined;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = await listen(serverHost, port);
+  server?.close();
+  return server !== undefined;
+}
+
+function listen(host: string, port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', () => resolve(undefined));
+    server.listen({ host, port, exclusive: true }, () => resolve(server));
   });
 }
