@@ -1,5 +1,4 @@
 import { systemClock } from '../lib/clock.ts';
-import type { Progress } from '../messages/event.ts';
 import type { SourceAnswer } from './ask-source.ts';
 import type { MigrationRun } from './migration-run.ts';
 import type { ReadingFigures } from './reading-figures.ts';
@@ -12,10 +11,17 @@ const nearMs = 1_000;
 /** What the source told is as good as new until its plan has been read for so long; a walk of its pool is not free. */
 const freshMs = 500;
 
+/** What a look at the target has found, and how many blocks of the plan were in the pool at its end. */
+interface Looked {
+  readonly residency: number;
+  readonly wantedBlocks: number;
+  readonly done: number;
+}
+
 /**
  * What is done while the last of a plan is read, so that ready need not wait for it afterwards: the source is
- * asked what the VM touched meanwhile, and once the goal is read, the target is measured against that, or against
- * what was planned by where the source takes longer.
+ * asked what the VM touched meanwhile, and as the goal is about to be read, the target is measured against that, or
+ * against what was planned by where the source takes longer. What is short of the goal then is counted as it is read.
  */
 export class NearEnd {
   readonly #run: MigrationRun;
@@ -29,8 +35,10 @@ export class NearEnd {
   readonly #beganMs = systemClock.monotonicMs();
   #asked: Promise<void> | undefined;
   #answer: SourceAnswer | undefined;
-  #measuring: Promise<void> | undefined;
-  /** Part of the plan with which to measure next. */
+  #settling: Promise<void> | undefined;
+  #looked: Looked | undefined;
+  #done = 0;
+  /** Part of the plan with which to measure. */
   #enough: number;
   #over = false;
 
@@ -56,23 +64,25 @@ export class NearEnd {
     this.#target = options.target;
     this.#lookMs = options.lookMs;
     this.#stop = options.stop;
-    this.#enough = run.parts.config.warm.goal;
+    this.#enough = options.context.goal;
   }
 
-  /** Told after each step of the reading; `leftMs`: what the rest will take. */
-  step({ blocksDone, blocksTotal }: Progress, leftMs: number): void {
+  /** Told after each step of the reading how much of the plan the pool has; `leftMs`: what the rest will take. */
+  step(ofPool: ReadingFigures['ofPool'], leftMs: number): void {
+    this.#done = ofPool.done;
     // The next round measures soon enough by itself.
     if (this.#run.record.readyAt !== undefined || this.#over) return;
     const goneMs = systemClock.monotonicMs() - this.#beganMs;
     if (leftMs < nearMs && goneMs >= freshMs) this.#asked ??= this.#ask();
-    const done = blocksDone / blocksTotal;
+    if (this.#settling !== undefined) return;
+    const done = ofPool.done / ofPool.total;
     // More is read while it is measured.
     const meanwhile = done * Math.min(1, this.#lookMs / goneMs);
-    if (done + meanwhile < this.#enough || this.#measuring !== undefined) return;
-    // Where it was not enough yet, for the source's heat has moved on: when half of what is left is there.
+    const due = this.#looked === undefined ? done + meanwhile >= this.#enough : this.#isEnough();
+    if (!due) return;
     this.#enough = (1 + done) / 2;
-    this.#measuring = this.#measure(this.#answer ?? this.#planned).finally(() => {
-      this.#measuring = undefined;
+    this.#settling = this.#settle().finally(() => {
+      this.#settling = undefined;
     });
   }
 
@@ -80,7 +90,7 @@ export class NearEnd {
   async settled(): Promise<SourceAnswer | undefined> {
     this.#over = true;
     await this.#asked;
-    await this.#measuring;
+    await this.#settling;
     return this.#answer;
   }
 
@@ -88,15 +98,30 @@ export class NearEnd {
     this.#answer = await this.#askAnew();
   }
 
-  /** Says ready by what is measured. Where it is not enough yet, or cannot be measured, a later step or the next round tells. */
-  async #measure({ workSet }: SourceAnswer): Promise<void> {
+  /** Measures once, and says ready where that is enough. Else, or where it cannot be measured, a later step or the next round tells. */
+  async #settle(): Promise<void> {
     try {
-      const { residency } = await look(workSet, this.#context);
-      if (residency < this.#target.residency || this.#stop.aborted) return;
+      this.#looked ??= await this.#look(this.#answer ?? this.#planned);
+      if (!this.#isEnough() || this.#stop.aborted) return;
+      const residency = this.#residency(this.#looked);
       this.#run.update({ residency: asRecorded(residency), warmed: this.#figures.warmed });
       await settleReady(this.#run, { residency, plan: this.#target.plan }, this.#stop);
     } catch (error) {
       this.#run.logger.debug({ error: (error as Error).message }, 'not measured while the last was read');
     }
+  }
+
+  async #look({ workSet }: SourceAnswer): Promise<Looked> {
+    const { residency, wantedBlocks } = await look(workSet, this.#context);
+    return { residency, wantedBlocks, done: this.#done };
+  }
+
+  #isEnough(): boolean {
+    return this.#looked !== undefined && this.#residency(this.#looked) >= this.#target.residency;
+  }
+
+  /** As measured, with what was read since: no more than there is, for part of what the look has found was counted after it. */
+  #residency({ residency, wantedBlocks, done }: Looked): number {
+    return Math.min(1, residency + (this.#done - done) / Math.max(1, wantedBlocks));
   }
 }

@@ -47,8 +47,8 @@ export async function readRound(
         onStep: (report) => {
           metrics.step(run.record.vm, report);
           if (figures.step(report)) run.progress(figures.progress);
-          const { bytesDone, bytesTotal } = figures.progress;
-          nearEnd.step(figures.progress, estimateMs(device.model, 0, bytesTotal - bytesDone));
+          const { done, total } = figures.ofPool;
+          nearEnd.step({ done, total }, estimateMs(device.model, 0, (total - done) * blockBytes));
         },
       },
       stop,

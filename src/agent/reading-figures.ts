@@ -16,6 +16,7 @@ export class ReadingFigures {
   #reportedMs = 0;
   #done = 0;
   #total = 0;
+  #ofPool = { done: 0, total: 0 };
   #blockBytes = 8192;
 
   constructor(earlier: Warmed | undefined) {
@@ -40,10 +41,18 @@ export class ReadingFigures {
     };
   }
 
+  /** Blocks of the round that are read into the pool, or were there, and those that shall be there at its end. */
+  get ofPool(): { readonly done: number; readonly total: number } {
+    return this.#ofPool;
+  }
+
   startRound({ plan, segments }: Situation, blockBytes: number): void {
     this.#blockBytes = blockBytes;
     this.#done = plan.residentBlocks;
-    this.#total = plan.residentBlocks + segments.reduce((sum, segment) => sum + segment.blocks, 0);
+    const sum = (of: Situation['segments']) => of.reduce((total, { blocks }) => total + blocks, 0);
+    this.#total = plan.residentBlocks + sum(segments);
+    const toPool = sum(segments.filter(({ tier }) => tier === 'pool'));
+    this.#ofPool = { done: plan.residentBlocks, total: plan.residentBlocks + toPool };
     this.#warmed = { ...this.#warmed, rounds: this.#warmed.rounds + 1 };
     this.#roundMs = systemClock.monotonicMs();
     this.#reportedMs = this.#roundMs;
@@ -60,6 +69,7 @@ export class ReadingFigures {
   /** True when it is time to tell the progress. */
   step({ step, blocks, throttledMs }: StepReport): boolean {
     this.#done += blocks;
+    if (step.tier === 'pool') this.#ofPool = { ...this.#ofPool, done: this.#ofPool.done + blocks };
     const { blocks: before, bytesRead, throttledMs: held = {} } = this.#warmed;
     const reasons = Object.entries(throttledMs).map(([reason, ms]) => [reason, (held[reason] ?? 0) + ms]);
     this.#warmed = {
