@@ -45,6 +45,7 @@ export function createEstimator({ config, broker, engine, device, share, watch }
           device,
           budget: (pool, needs) => share.probe(pool, needs),
           osCacheFraction: config.warm.osCacheFraction,
+          goal: config.warm.goal,
           deadlineMs: () => null,
           osDone: new Map(),
         });

@@ -72,6 +72,7 @@ async function rounds(
     device,
     budget: place.budget,
     osCacheFraction: config.warm.osCacheFraction,
+    goal: config.warm.goal,
     deadlineMs: () => (run.arrived.aborted ? Date.now() : Date.parse(run.record.deadline)),
     osDone: new Map(),
   };

@@ -26,6 +26,8 @@ export interface RoundContext {
   /** Decides how many blocks may be read into the pool. */
   readonly budget: Place['budget'];
   readonly osCacheFraction: number;
+  /** Residency with which the target is ready. */
+  readonly goal: number;
   /** Wall clock at which what is hottest must be there: the deadline, or now once the VM has arrived. */
   readonly deadlineMs: () => number | null;
   /** What earlier rounds put into the OS cache, by relation key: the pool's view does not show it. */
@@ -58,6 +60,7 @@ export async function look(workSet: WorkSet, context: RoundContext): Promise<Loo
       model: device.model,
       blockBytes: workSet.blockBytes,
       deadlineMs: timeLeftMs(context.deadlineMs()),
+      goal: context.goal,
     });
   const unbounded = planFor(Number.MAX_SAFE_INTEGER);
   const wantedBlocks = unbounded.residentBlocks + unbounded.plannedBlocks;

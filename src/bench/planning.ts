@@ -150,6 +150,7 @@ function planHardest(workSet: WorkSet, totalBlocks: number) {
     model: createCostModel(),
     blockBytes,
     deadlineMs: 500_000,
+    goal: 0.95,
   });
 }
 

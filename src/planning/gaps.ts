@@ -4,7 +4,7 @@ import { type DeviceCost, estimateMs, longRunBlocks, piecesOf } from './cost-mod
 /** A second pass takes blocks from the OS cache into the pool: about 12 µs for each 8 KiB. */
 export const secondPassByteMs = 1.5e-6;
 /** The widest gap that is ever read through: 2 MiB of 8 KiB blocks. */
-const widestGapBlocks = 256;
+export const widestGapBlocks = 256;
 
 /** Heats to look at; the others are as if they were not there. */
 export interface HeatRange {
@@ -138,10 +138,12 @@ export function readMs(
   by: Partial<HeatRange> & { readonly blockBytes: number },
 ): number {
   const { blockBytes, low = 0, high = maxHeat } = by;
-  return cheapestGap(cost, addGaps(lists.map((ranges) => countGaps(ranges, { low, high }))), blockBytes).ms;
+  return cheapestGap(cost, countAllGaps(lists, { low, high }), blockBytes).ms;
 }
 
-function addGaps(counts: readonly GapCounts[]): GapCounts {
+/** Of several lists together. */
+export function countAllGaps(lists: readonly BlockRanges[], range?: HeatRange): GapCounts {
+  const counts = lists.map((ranges) => countGaps(ranges, range));
   const byWidth = new Uint32Array(widestGapBlocks + 1);
   const byLength = new Uint32Array(longRunBlocks + 1);
   let [runs, blocks] = [0, 0];
@@ -171,8 +173,7 @@ export function gapChooser(
 ): (cost: DeviceCost) => (segment: number) => number {
   const counted = new Map<number, GapCounts>();
   const countRank = (rank: number) => {
-    const lists = segments.filter((one) => one.rank === rank).map(({ ranges }) => countGaps(ranges));
-    const counts = addGaps(lists);
+    const counts = countAllGaps(segments.filter((one) => one.rank === rank).map(({ ranges }) => ranges));
     counted.set(rank, counts);
     return counts;
   };

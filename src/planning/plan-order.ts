@@ -1,8 +1,9 @@
-import { blockCount, maxHeat } from './block-ranges.ts';
+import { type BlockRanges, blockCount, maxHeat } from './block-ranges.ts';
 import { readMs } from './gaps.ts';
 import type { PlanInput, Segment, TargetRelation } from './plan.ts';
 import { byShare, type Demand } from './plan-allot.ts';
 import { heatBand } from './range-cuts.ts';
+import { type PartingOptions, partSparse } from './sparse-last.ts';
 
 export interface OrderedSegments<R> {
   readonly pool: readonly Segment<R>[];
@@ -12,21 +13,24 @@ export interface OrderedSegments<R> {
   readonly reason: string;
 }
 
+/** Of what the goal does not need, that part may come last: the source's heat moves on meanwhile. */
+const laterShare = 0.8;
+
 /** Time kept free before a deadline for measuring and for the passes that set heat. */
 const deadlineReserve = 0.1;
 
 /**
  * Puts the planned blocks in order. Where all fits the deadline it is one class in block order, which
- * takes the fewest operations; else the lowest class boundary is found above which everything fits,
+ * takes the fewest operations, but that the sparsest of what the goal does not need comes last; else the lowest class boundary is found above which everything fits,
  * that goes first as one class, and what is colder follows class by class, so that a deadline cuts
  * off the coldest. Catalogs come behind them: the VM is ready by its own blocks. Then relations known by name, and
  * within a class the greater share first.
  */
 export function orderSegments<R extends TargetRelation>(
   demands: readonly Demand<R>[],
-  input: Pick<PlanInput, 'model' | 'blockBytes' | 'deadlineMs'>,
+  input: Pick<PlanInput, 'model' | 'blockBytes' | 'deadlineMs' | 'goal'>,
 ): OrderedSegments<R> {
-  const { model, blockBytes, deadlineMs } = input;
+  const { model, blockBytes, deadlineMs, goal } = input;
   const exact = byShare(demands.filter((d) => d.verdict === 'blocks'));
   const own = exact.filter(({ wanted }) => wanted.catalog !== true);
   const catalogs = exact.filter(({ wanted }) => wanted.catalog === true);
@@ -52,19 +56,29 @@ export function orderSegments<R extends TargetRelation>(
   const pool: Segment<R>[] = [];
   const os: Segment<R>[] = [];
   let rank = 0;
-  const add = (of: readonly Demand<R>[], tier: 'pool' | 'os', from = 0, to = maxHeat) => {
+  const put = (of: readonly Demand<R>[], tier: 'pool' | 'os', rangesOf: (d: Demand<R>) => BlockRanges) => {
     const added = of.flatMap((d): Segment<R>[] => {
-      const ranges = heatBand(d[tier], from, to);
+      const ranges = rangesOf(d);
       if (ranges.starts.length === 0 || d.local === undefined) return [];
       return [{ relation: d.local, key: d.key, tier, ranges, blocks: blockCount(ranges), rank }];
     });
     (tier === 'pool' ? pool : os).push(...added);
     rank += 1;
   };
-  add(own, 'pool', low);
+  const add = (of: readonly Demand<R>[], tier: 'pool' | 'os', from = 0, to = maxHeat) =>
+    put(of, tier, (d) => heatBand(d[tier], from, to));
+  const wanted = demands.reduce((sum, d) => sum + d.residentBlocks + blockCount(d.pool), 0);
+  const laterBlocks = Math.floor((1 - goal) * wanted * laterShare);
+  const parted = low > 0 ? null : partDemands(own, { model, blockBytes, laterBlocks });
+  if (parted === null) add(own, 'pool', low);
+  else {
+    reason += ', the sparsest last';
+    put(own, 'pool', (d) => parted.get(d)!.first);
+  }
   for (let heat = low - 1; heat >= 1; heat--) add(own, 'pool', heat, heat);
   add(catalogs, 'pool');
   add(byName, 'pool');
+  if (parted !== null) put(own, 'pool', (d) => parted.get(d)!.later);
 
   // Nothing is read into the OS cache in pieces.
   const osWholeMs = readMs(
@@ -76,6 +90,18 @@ export function orderSegments<R extends TargetRelation>(
   else for (let heat = maxHeat; heat >= 0; heat--) add(exact, 'os', heat, heat);
   add(byName, 'os');
   return { pool, os, poolMs: readRanksMs(pool, input), osMs: readRanksMs(os, input), reason };
+}
+
+function partDemands<R>(
+  demands: readonly Demand<R>[],
+  options: PartingOptions,
+): Map<Demand<R>, { readonly first: BlockRanges; readonly later: BlockRanges }> | null {
+  const parted = partSparse(
+    demands.map((d) => d.pool),
+    options,
+  );
+  if (parted === null) return null;
+  return new Map(demands.map((d, at) => [d, { first: parted.first[at]!, later: parted.later[at]! }]));
 }
 
 /** The segments of each rank, in their order. */

@@ -43,6 +43,8 @@ export interface PlanInput<R extends TargetRelation = TargetRelation> {
   readonly blockBytes: number;
   /** Time left; null: no deadline. */
   readonly deadlineMs: number | null;
+  /** Part of what is wanted with which the target is ready, 0 to 1. */
+  readonly goal: number;
 }
 
 /** One relation's blocks for one tier, of one class of heat. */

@@ -29,6 +29,7 @@ function targetWith(pool: Omit<PoolState, 'known' | 'poolBlocks' | 'osCacheBytes
     device: { model: createCostModel() } as RoundContext['device'],
     budget: new TargetShare({ maxPoolFraction: 0.9, slots: 1 }).join('m', null).budget,
     osCacheFraction: 0,
+    goal: 0.95,
     deadlineMs: () => null,
     osDone: new Map(),
   };

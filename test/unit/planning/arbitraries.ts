@@ -117,6 +117,7 @@ export const planInput: fc.Arbitrary<PlanInput> = fc
     poolBlocks: fc.oneof(fc.nat(150), fc.nat(2000)),
     osBlocks: fc.oneof(fc.constant(0), fc.nat(80)),
     deadlineMs: fc.oneof(fc.constant(null), fc.integer({ min: -50, max: 200 })),
+    goal: fc.constantFrom(0.5, 0.95, 1),
     blocksKnown: fc.boolean(),
     model: fc.record({
       operationMs: fc.double({ min: 0, max: 10, noNaN: true }),

@@ -35,7 +35,7 @@ const input = (matches: PlanMatch[], options: Partial<PlanInput> = {}): PlanInpu
     budget: { poolBlocks: 1e6, osBlocks: 0 },
     model: { operationMs: 1, byteMs: 1e-5, rule: 'sum' as const },
   },
-  ...{ blockBytes: 8192, deadlineMs: null },
+  ...{ blockBytes: 8192, deadlineMs: null, goal: 0.95 },
   ...options,
 });
 
