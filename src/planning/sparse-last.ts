@@ -5,7 +5,7 @@ import { cheapestGap, countAllGaps, widestGapBlocks } from './gaps.ts';
 /** Less of the time than this is not worth going over the disk twice. */
 const worthwhile = 0.01;
 /** The price of a place falls as places are put off; it is found anew so often at most. */
-const pricings = 4;
+const pricings = 2;
 /** Classes of what a place brings for its price. */
 const yieldClasses = 1024;
 
