@@ -10,6 +10,7 @@ export const postgresSuite: Suite = {
     'moves a VM between real replicas: cold, with Forewarm, always warm; and what it costs the source',
   needs: 'root for a limited disk, 6 GB of disk',
   takes: '10 to 14 min (--quick 3 min)',
+  engines: ['postgres'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 6,
   stages: benchStages,

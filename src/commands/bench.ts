@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { resultsOf, type Suite, type SuiteOptions } from '../bench/suite.ts';
 import { suites } from '../bench/suites.ts';
+import { suggest } from '../config/suggest.ts';
 import type { Stage } from '../lab/experiment/site.ts';
 import { describeError } from '../lib/errors.ts';
 import { createCompareCommand } from './bench-compare.ts';
@@ -20,7 +21,12 @@ interface SuiteFlags extends Flags, Omit<SuiteOptions, 'quick' | 'engine' | 'dev
 export function createCommand(context: CommandContext): Command {
   const bench = new Command('bench')
     .description('Runs a benchmark; without a name, lists them.')
-    .action(() => context.out(listSuites()));
+    .argument('[suite]')
+    .usage('[options] [command]')
+    .action((name: string | undefined, _: Flags, command: Command) => {
+      if (name !== undefined) refuseName(command, name);
+      context.out(listSuites());
+    });
   for (const suite of suites) bench.addCommand(createSuiteCommand(context, suite));
   bench.addCommand(createCompareCommand(context));
   return bench;
@@ -39,6 +45,16 @@ export function createSuiteCommand(context: CommandContext, suite: Suite): Comma
   if (engines !== undefined) command.addOption(choice('--engine <name>', 'database product', engines));
   if (devices !== undefined) command.addOption(choice('--device <profile>', "target's disk", devices));
   return command.action((flags: SuiteFlags) => runSuite(context, suite, flags));
+}
+
+function refuseName(command: Command, name: string): never {
+  const meant = suggest(
+    name,
+    command.commands.map((one) => one.name()),
+  );
+  command.error(
+    `error: there is no benchmark '${name}'.${meant === undefined ? '' : ` Did you mean '${meant}'?`}`,
+  );
 }
 
 function choice(flag: string, description: string, values: readonly string[]): Option {

@@ -39,6 +39,21 @@ function childrenOf(pid: number): readonly { readonly pid: number; readonly comm
   });
 }
 
+test.each([
+  { args: ['rival'], says: "there is no benchmark 'rival'. Did you mean 'rivals'?" },
+  { args: ['xyzzy'], says: "there is no benchmark 'xyzzy'." },
+  { args: ['cost', '--engine', 'mysql'], says: 'Allowed choices are postgres.' },
+])(
+  'what cannot be run is refused, and why: $args',
+  async ({ args, says }) => {
+    const { shown, ended } = startBench(...args);
+    expect(await ended).toEqual([2, null]);
+    expect(shown.err).toContain(says);
+    expect(shown.out).toBe('');
+  },
+  60_000,
+);
+
 test('a quick benchmark leaves its results, a report, and its table', async () => {
   const { out, read } = outFolder();
   const { shown, ended } = startBench('planning', '--quick', '--seed', '5', '--out', out);

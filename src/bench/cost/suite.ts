@@ -65,6 +65,7 @@ export const costSuite: Suite = {
     "what sampling, profiles and work sets cost the source's throughput and latency, by rate and size of the pool; and what a prewarming costs replay",
   needs: 'root for a limited disk, 20 GB of disk, 8 GB of memory',
   takes: '26 min (--quick 2 min)',
+  engines: ['postgres'],
   devices: ['gp3', 'hdd', 'none'],
   repetitions: 3,
   stages(options) {
