@@ -1,10 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import { ForewarmError } from '../lib/errors.ts';
-
-/** No server of a lab listens there: whoever listens on a port of it has that port of `serverHost` for itself. */
-const claimHost = '127.0.0.2';
-const serverHost = '127.0.0.1';
 
 /**
  * A free port on 127.0.0.1 below the range that the kernel gives to outgoing connections (from 32768),
@@ -20,23 +16,26 @@ export async function freePort(): Promise<number> {
   throw new ForewarmError('lab_unavailable', 'no free port between 15000 and 32000 on 127.0.0.1');
 }
 
-/** False where the port is another's already. A claim keeps no process alive and ends with its process. */
+/**
+ * False where the port is another's already. A name among the kernel's abstract sockets: it is of the same network
+ * namespace as the port, takes no address from a server, keeps no process alive and ends with its process.
+ */
 async function claim(port: number): Promise<boolean> {
-  const server = await listen(claimHost, port);
+  const server = await listen({ path: `\0forewarm-lab-port-${port}` });
   server?.unref();
   return server !== undefined;
 }
 
 async function isFree(port: number): Promise<boolean> {
-  const server = await listen(serverHost, port);
+  const server = await listen({ host: '127.0.0.1', port, exclusive: true });
   server?.close();
   return server !== undefined;
 }
 
-function listen(host: string, port: number): Promise<Server | undefined> {
+function listen(at: ListenOptions): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));
-    server.listen({ host, port, exclusive: true }, () => resolve(server));
+    server.listen(at, () => resolve(server));
   });
 }
