@@ -3,7 +3,7 @@ import { readMs } from './gaps.ts';
 import type { PlanInput, Segment, TargetRelation } from './plan.ts';
 import { byShare, type Demand } from './plan-allot.ts';
 import { heatBand } from './range-cuts.ts';
-import { type PartingOptions, partSparse } from './sparse-last.ts';
+import { dearestParted, type PartingOptions, partSparse } from './sparse-last.ts';
 
 export interface OrderedSegments<R> {
   readonly pool: readonly Segment<R>[];
@@ -69,7 +69,8 @@ export function orderSegments<R extends TargetRelation>(
     put(of, tier, (d) => heatBand(d[tier], from, to));
   const wanted = demands.reduce((sum, d) => sum + d.residentBlocks + blockCount(d.pool), 0);
   const laterBlocks = Math.floor((1 - goal) * wanted * laterShare);
-  const parted = low > 0 ? null : partDemands(own, { model, blockBytes, laterBlocks });
+  const parted =
+    low > 0 || wholeMs * dearestParted > time ? null : partDemands(own, { model, blockBytes, laterBlocks });
   if (parted === null) add(own, 'pool', low);
   else {
     reason += ', the sparsest last';

@@ -4,6 +4,8 @@ import { cheapestGap, countAllGaps, widestGapBlocks } from './gaps.ts';
 
 /** Less of the time than this is not worth going over the disk twice. */
 const worthwhile = 0.01;
+/** All together may take so many times as long: first and later may be held up by one limit each, and leave the other unused. */
+export const dearestParted = 1.15;
 /** The price of a place falls as places are put off; it is found anew so often at most. */
 const pricings = 2;
 /** Classes of what a place brings for its price. */
@@ -24,7 +26,7 @@ export interface PartingOptions {
 
 /**
  * Puts off the places of the disk that bring least for what they cost, a hot block counting for more, so that the rest
- * is there soonest: a few blocks, each alone, can take a third of the operations. Null where that saves too little.
+ * is there soonest: a few blocks, each alone, can take a third of the operations. Null where that saves too little, or makes all of it too slow.
  * Linear in the lists.
  */
 export function partSparse(lists: readonly BlockRanges[], options: PartingOptions): PartedLists | null {
@@ -43,7 +45,9 @@ export function partSparse(lists: readonly BlockRanges[], options: PartingOption
   }
   if (best === null) return null;
   const later = best.parted.later.reduce((sum, ranges) => sum + blockCount(ranges), 0);
-  return best.ms <= whole.ms * (1 - later / blocks - worthwhile) ? best.parted : null;
+  const pays = best.ms <= whole.ms * (1 - later / blocks - worthwhile);
+  const allMs = best.ms + priceOf(best.parted.later, model, blockBytes).ms;
+  return pays && allMs <= whole.ms * dearestParted ? best.parted : null;
 }
 
 /**

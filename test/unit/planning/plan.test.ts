@@ -158,6 +158,25 @@ describe('order', () => {
     expect(plan.orderReason).toContain('fits the deadline');
   });
 
+  it('has the sparsest last where the goal can do without, catalogs before it, and a deadline leaves time for it', () => {
+    const ranges = rangesOf(
+      Array.from({ length: 400 }, (_, i) => [i * 1000, i % 20 === 0 ? 1 : 60, 3] as const),
+    );
+    const t = relation('t', { sizeBlocks: 1e6, ranges });
+    const catalog = relation('pg_proc', { catalog: true, ranges: rangesOf([[0, 4, 5]]) });
+    const given = input([match(t), match(catalog)], { model: { operationMs: 8, byteMs: 5e-6, rule: 'sum' } });
+    const plan = planPrewarm(given);
+    expect(plan.segments.map((s) => [s.relation.name, s.blocks])).toEqual([
+      ['t', 380 * 60],
+      ['pg_proc', 4],
+      ['t', 20],
+    ]);
+    const inOne = { goal: 1, deadlineMs: 1.01 * plan.totalMs };
+    for (const options of [{ goal: 1 }, { deadlineMs: inOne.deadlineMs / 0.9 }]) {
+      expect(planPrewarm({ ...given, ...options }).segments.map((s) => s.blocks)).toEqual([22_820, 4]);
+    }
+  });
+
   it('puts the largest hot class that fits first where the deadline cuts, then hottest first', () => {
     const given = input([match(relation('t', { sizeBlocks: 1e4, ranges: hotAndCold(50) }))]);
     const { totalMs } = planPrewarm(given);

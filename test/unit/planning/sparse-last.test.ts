@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type BlockRanges, blockCount, rangesOf, union } from '../../../src/planning/block-ranges.ts';
 import type { DeviceCost } from '../../../src/planning/cost-model.ts';
 import { readMs } from '../../../src/planning/gaps.ts';
-import { partSparse } from '../../../src/planning/sparse-last.ts';
+import { dearestParted, partSparse } from '../../../src/planning/sparse-last.ts';
 import { blockRanges, faultsOf, toMap } from './arbitraries.ts';
 
 const blockBytes = 8192;
@@ -59,6 +59,17 @@ it('parts nothing where operations cost nothing, or none may wait', () => {
   expect(partSparse([uneven()], { model: disk, blockBytes, laterBlocks: 0 })).toBe(null);
 });
 
+it('parts nothing where each part would be held up by another limit', () => {
+  // Bytes hold the stretches up, operations the single blocks: beside each other they use both.
+  const stretches = Array.from({ length: 100 }, (_, i) => [i * 2_000, 610, 3] as const);
+  const singles = Array.from({ length: 1_000 }, (_, i) => [300_000 + i * 300, 1, 3] as const);
+  const model = { ...disk, operationMs: 6.5 };
+  const lists = [rangesOf([...stretches, ...singles])];
+  const [wholeMs, firstMs] = [lists, [rangesOf(stretches)]].map((one) => readMs(model, one, { blockBytes }));
+  expect(firstMs! + readMs(model, [rangesOf(singles)], { blockBytes })).toBeGreaterThan(1.5 * wholeMs!);
+  expect(partSparse(lists, { model, blockBytes, laterBlocks: 1_500 })).toBe(null);
+});
+
 it('loses no block and no heat, whatever the lists', () => {
   let parted = 0;
   fc.assert(
@@ -70,6 +81,8 @@ it('loses no block and no heat, whatever the lists', () => {
         const halves = partSparse(lists, { model, blockBytes, laterBlocks });
         if (halves === null) return;
         parted += 1;
+        const ms = (of: readonly BlockRanges[]) => readMs(model, of, { blockBytes });
+        expect(ms(halves.first) + ms(halves.later)).toBeLessThanOrEqual(dearestParted * ms(lists) + 1e-6);
         expect(total(halves.later)).toBeLessThanOrEqual(laterBlocks);
         expect(total(halves.first) + total(halves.later)).toBe(total(lists));
         lists.forEach((ranges, at) => {
