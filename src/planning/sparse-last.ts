@@ -4,7 +4,10 @@ import { cheapestGap, countAllGaps, widestGapBlocks } from './gaps.ts';
 
 /** Less of the time than this is not worth going over the disk twice. */
 const worthwhile = 0.01;
-/** All together may take so many times as long: first and later may be held up by one limit each, and leave the other unused. */
+/**
+ * All together may take so many times as long: first and later may be held up by one limit each, and leave the other
+ * unused.
+ */
 export const dearestParted = 1.15;
 /** The price of a place falls as places are put off; it is found anew so often at most. */
 const pricings = 2;
@@ -26,8 +29,8 @@ export interface PartingOptions {
 
 /**
  * Puts off the places of the disk that bring least for what they cost, a hot block counting for more, so that the rest
- * is there soonest: a few blocks, each alone, can take a third of the operations. Null where that saves too little, or makes all of it too slow.
- * Linear in the lists.
+ * is there soonest: a block that is alone takes as many operations as a long stretch. Null where that saves too little, or
+ * makes all of it too slow. Linear in the lists.
  */
 export function partSparse(lists: readonly BlockRanges[], options: PartingOptions): PartedLists | null {
   const { model, blockBytes, laterBlocks } = options;
