@@ -38,7 +38,7 @@ export class NearEnd {
   #settling: Promise<void> | undefined;
   #looked: Looked | undefined;
   #done = 0;
-  /** Part of the plan with which to measure. */
+  /** Part of the plan that is to be there when it is measured. */
   #enough: number;
   #over = false;
 
@@ -78,8 +78,9 @@ export class NearEnd {
     const done = ofPool.done / ofPool.total;
     // More is read while it is measured.
     const meanwhile = done * Math.min(1, this.#lookMs / goneMs);
-    const due = this.#looked === undefined ? done + meanwhile >= this.#enough : this.#isEnough();
+    const due = this.#looked === undefined ? done + meanwhile >= this.#enough : this.#isEnough;
     if (!due) return;
+    // Where it cannot be measured: again when half of what is left is there.
     this.#enough = (1 + done) / 2;
     this.#settling = this.#settle().finally(() => {
       this.#settling = undefined;
@@ -102,8 +103,8 @@ export class NearEnd {
   async #settle(): Promise<void> {
     try {
       this.#looked ??= await this.#look(this.#answer ?? this.#planned);
-      if (!this.#isEnough() || this.#stop.aborted) return;
-      const residency = this.#residency(this.#looked);
+      if (!this.#isEnough || this.#stop.aborted) return;
+      const residency = this.#residency;
       this.#run.update({ residency: asRecorded(residency), warmed: this.#figures.warmed });
       await settleReady(this.#run, { residency, plan: this.#target.plan }, this.#stop);
     } catch (error) {
@@ -116,12 +117,14 @@ export class NearEnd {
     return { residency, wantedBlocks, done: this.#done };
   }
 
-  #isEnough(): boolean {
-    return this.#looked !== undefined && this.#residency(this.#looked) >= this.#target.residency;
+  get #isEnough(): boolean {
+    return this.#residency >= this.#target.residency;
   }
 
-  /** As measured, with what was read since: no more than there is, for part of what the look has found was counted after it. */
-  #residency({ residency, wantedBlocks, done }: Looked): number {
+  /** As measured, with what was read since; 0 before. What is lost meanwhile is seen by the next round. */
+  get #residency(): number {
+    if (this.#looked === undefined) return 0;
+    const { residency, wantedBlocks, done } = this.#looked;
     return Math.min(1, residency + (this.#done - done) / Math.max(1, wantedBlocks));
   }
 }

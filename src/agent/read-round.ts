@@ -48,7 +48,7 @@ export async function readRound(
           metrics.step(run.record.vm, report);
           if (figures.step(report)) run.progress(figures.progress);
           const { done, total } = figures.ofPool;
-          nearEnd.step({ done, total }, estimateMs(device.model, 0, (total - done) * blockBytes));
+          nearEnd.step(figures.ofPool, estimateMs(device.model, 0, (total - done) * blockBytes));
         },
       },
       stop,

@@ -14,9 +14,9 @@ export class ReadingFigures {
   /** Monotonic begin of the round that is under way. */
   #roundMs: number | undefined;
   #reportedMs = 0;
-  #done = 0;
-  #total = 0;
-  #ofPool = { done: 0, total: 0 };
+  /** Blocks of the round by tier: read, or there before, and those that shall be there at its end. */
+  #pool = { done: 0, total: 0 };
+  #os = { done: 0, total: 0 };
   #blockBytes = 8192;
 
   constructor(earlier: Warmed | undefined) {
@@ -33,26 +33,24 @@ export class ReadingFigures {
   }
 
   get progress(): Progress {
-    return {
-      blocksDone: this.#done,
-      blocksTotal: this.#total,
-      bytesDone: this.#done * this.#blockBytes,
-      bytesTotal: this.#total * this.#blockBytes,
-    };
+    const blocksDone = this.#pool.done + this.#os.done;
+    const blocksTotal = this.#pool.total + this.#os.total;
+    const bytes = (blocks: number) => blocks * this.#blockBytes;
+    return { blocksDone, blocksTotal, bytesDone: bytes(blocksDone), bytesTotal: bytes(blocksTotal) };
   }
 
-  /** Blocks of the round that are read into the pool, or were there, and those that shall be there at its end. */
+  /** The pool's part of the progress, in blocks. */
   get ofPool(): { readonly done: number; readonly total: number } {
-    return this.#ofPool;
+    return this.#pool;
   }
 
   startRound({ plan, segments }: Situation, blockBytes: number): void {
     this.#blockBytes = blockBytes;
-    this.#done = plan.residentBlocks;
-    const sum = (of: Situation['segments']) => of.reduce((total, { blocks }) => total + blocks, 0);
-    this.#total = plan.residentBlocks + sum(segments);
-    const toPool = sum(segments.filter(({ tier }) => tier === 'pool'));
-    this.#ofPool = { done: plan.residentBlocks, total: plan.residentBlocks + toPool };
+    const { residentBlocks } = plan;
+    const toRead = (tier: 'pool' | 'os') =>
+      segments.reduce((sum, segment) => sum + (segment.tier === tier ? segment.blocks : 0), 0);
+    this.#pool = { done: residentBlocks, total: residentBlocks + toRead('pool') };
+    this.#os = { done: 0, total: toRead('os') };
     this.#warmed = { ...this.#warmed, rounds: this.#warmed.rounds + 1 };
     this.#roundMs = systemClock.monotonicMs();
     this.#reportedMs = this.#roundMs;
@@ -68,8 +66,7 @@ export class ReadingFigures {
 
   /** True when it is time to tell the progress. */
   step({ step, blocks, throttledMs }: StepReport): boolean {
-    this.#done += blocks;
-    if (step.tier === 'pool') this.#ofPool = { ...this.#ofPool, done: this.#ofPool.done + blocks };
+    (step.tier === 'pool' ? this.#pool : this.#os).done += blocks;
     const { blocks: before, bytesRead, throttledMs: held = {} } = this.#warmed;
     const reasons = Object.entries(throttledMs).map(([reason, ms]) => [reason, (held[reason] ?? 0) + ms]);
     this.#warmed = {

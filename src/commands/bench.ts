@@ -21,9 +21,11 @@ interface SuiteFlags extends Flags, Omit<SuiteOptions, 'quick' | 'engine' | 'dev
 export function createCommand(context: CommandContext): Command {
   const bench = new Command('bench')
     .description('Runs a benchmark; without a name, lists them.')
-    .argument('[suite]')
+    .argument('[suite...]')
     .usage('[options] [command]')
-    .action((name: string | undefined, _: Flags, command: Command) => {
+    // An unknown name is told before the options behind it.
+    .passThroughOptions()
+    .action(([name]: readonly string[], _: Flags, command: Command) => {
       if (name !== undefined) refuseName(command, name);
       context.out(listSuites());
     });

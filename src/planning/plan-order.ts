@@ -3,7 +3,7 @@ import { readMs } from './gaps.ts';
 import type { PlanInput, Segment, TargetRelation } from './plan.ts';
 import { byShare, type Demand } from './plan-allot.ts';
 import { heatBand } from './range-cuts.ts';
-import { dearestParted, type PartingOptions, partSparse } from './sparse-last.ts';
+import { dearestParted, partSparse } from './sparse-last.ts';
 
 export interface OrderedSegments<R> {
   readonly pool: readonly Segment<R>[];
@@ -21,9 +21,9 @@ const deadlineReserve = 0.1;
 
 /**
  * Puts the planned blocks in order. Where all fits the deadline it is one class in block order, which
- * takes the fewest operations, but that the sparsest of what the goal does not need comes last; else the lowest class boundary is found above which everything fits,
- * that goes first as one class, and what is colder follows class by class, so that a deadline cuts
- * off the coldest. Catalogs come behind them: the VM is ready by its own blocks. Then relations known by name, and
+ * takes the fewest operations, but that the sparsest of what the goal does not need comes last of all; else
+ * the lowest class boundary is found above which everything fits, that goes first as one class, and what is
+ * colder follows class by class, so that a deadline cuts off the coldest. Catalogs come behind them: the VM is ready by its own blocks. Then relations known by name, and
  * within a class the greater share first.
  */
 export function orderSegments<R extends TargetRelation>(
@@ -56,9 +56,9 @@ export function orderSegments<R extends TargetRelation>(
   const pool: Segment<R>[] = [];
   const os: Segment<R>[] = [];
   let rank = 0;
-  const put = (of: readonly Demand<R>[], tier: 'pool' | 'os', rangesOf: (d: Demand<R>) => BlockRanges) => {
-    const added = of.flatMap((d): Segment<R>[] => {
-      const ranges = rangesOf(d);
+  const put = (of: readonly Demand<R>[], tier: 'pool' | 'os', lists: readonly BlockRanges[]) => {
+    const added = of.flatMap((d, at): Segment<R>[] => {
+      const ranges = lists[at]!;
       if (ranges.starts.length === 0 || d.local === undefined) return [];
       return [{ relation: d.local, key: d.key, tier, ranges, blocks: blockCount(ranges), rank }];
     });
@@ -66,20 +66,39 @@ export function orderSegments<R extends TargetRelation>(
     rank += 1;
   };
   const add = (of: readonly Demand<R>[], tier: 'pool' | 'os', from = 0, to = maxHeat) =>
-    put(of, tier, (d) => heatBand(d[tier], from, to));
+    put(
+      of,
+      tier,
+      of.map((d) => heatBand(d[tier], from, to)),
+    );
   const wanted = demands.reduce((sum, d) => sum + d.residentBlocks + blockCount(d.pool), 0);
   const laterBlocks = Math.floor((1 - goal) * wanted * laterShare);
   const parted =
-    low > 0 || wholeMs * dearestParted > time ? null : partDemands(own, { model, blockBytes, laterBlocks });
+    low > 0 || wholeMs * dearestParted > time
+      ? null
+      : partSparse(
+          own.map((d) => d.pool),
+          { model, blockBytes, laterBlocks },
+        );
   if (parted === null) add(own, 'pool', low);
   else {
     reason += ', the sparsest last';
-    put(own, 'pool', (d) => parted.get(d)!.first);
+    put(
+      own,
+      'pool',
+      parted.map(({ first }) => first),
+    );
   }
   for (let heat = low - 1; heat >= 1; heat--) add(own, 'pool', heat, heat);
   add(catalogs, 'pool');
   add(byName, 'pool');
-  if (parted !== null) put(own, 'pool', (d) => parted.get(d)!.later);
+  if (parted !== null)
+    put(
+      own,
+      'pool',
+      parted.map(({ later }) => later),
+    );
+  const poolMs = readRanksMs(pool, input);
 
   // Nothing is read into the OS cache in pieces.
   const osWholeMs = readMs(
@@ -87,22 +106,10 @@ export function orderSegments<R extends TargetRelation>(
     demands.map((d) => d.os),
     { blockBytes },
   );
-  if (wholeMs + osWholeMs <= time) add(exact, 'os');
+  if (poolMs + osWholeMs <= time) add(exact, 'os');
   else for (let heat = maxHeat; heat >= 0; heat--) add(exact, 'os', heat, heat);
   add(byName, 'os');
-  return { pool, os, poolMs: readRanksMs(pool, input), osMs: readRanksMs(os, input), reason };
-}
-
-function partDemands<R>(
-  demands: readonly Demand<R>[],
-  options: PartingOptions,
-): Map<Demand<R>, { readonly first: BlockRanges; readonly later: BlockRanges }> | null {
-  const parted = partSparse(
-    demands.map((d) => d.pool),
-    options,
-  );
-  if (parted === null) return null;
-  return new Map(demands.map((d, at) => [d, { first: parted.first[at]!, later: parted.later[at]! }]));
+  return { pool, os, poolMs, osMs: readRanksMs(os, input), reason };
 }
 
 /** The segments of each rank, in their order. */

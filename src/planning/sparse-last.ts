@@ -14,17 +14,10 @@ const pricings = 2;
 /** Classes of what a place brings for its price. */
 const yieldClasses = 1024;
 
-/** The same lists in two, by their numbers. */
-export interface PartedLists {
-  readonly first: readonly BlockRanges[];
-  readonly later: readonly BlockRanges[];
-}
-
-export interface PartingOptions {
-  readonly model: DeviceCost;
-  readonly blockBytes: number;
-  /** As many may be put off at most. */
-  readonly laterBlocks: number;
+/** A list in two. */
+export interface Parted {
+  readonly first: BlockRanges;
+  readonly later: BlockRanges;
 }
 
 /**
@@ -32,26 +25,40 @@ export interface PartingOptions {
  * is there soonest: a block that is alone takes as many operations as a long stretch. Null where that saves too little, or
  * makes all of it too slow. Linear in the lists.
  */
-export function partSparse(lists: readonly BlockRanges[], options: PartingOptions): PartedLists | null {
+export function partSparse(
+  lists: readonly BlockRanges[],
+  options: {
+    readonly model: DeviceCost;
+    readonly blockBytes: number;
+    /** As many may be put off at most. */
+    readonly laterBlocks: number;
+  },
+): readonly Parted[] | null {
   const { model, blockBytes, laterBlocks } = options;
   if (laterBlocks < 1) return null;
-  const blocks = lists.reduce((sum, ranges) => sum + blockCount(ranges), 0);
   const whole = priceOf(lists, model, blockBytes);
-  let best: { readonly ms: number; readonly parted: PartedLists } | null = null;
+  let best: { readonly ms: number; readonly parted: readonly Parted[] } | null = null;
   let { price } = whole;
   for (let pricing = 0; pricing < pricings && price >= 1; pricing++) {
     const parted = partAt(lists, price, laterBlocks);
-    const first = priceOf(parted.first, model, blockBytes);
+    const first = priceOf(
+      parted.map(({ first: one }) => one),
+      model,
+      blockBytes,
+    );
     if (best === null || first.ms < best.ms) best = { ms: first.ms, parted };
     if (first.price === price) break;
     price = first.price;
   }
   if (best === null) return null;
-  const later = best.parted.later.reduce((sum, ranges) => sum + blockCount(ranges), 0);
-  const pays = best.ms <= whole.ms * (1 - later / blocks - worthwhile);
-  const allMs = best.ms + priceOf(best.parted.later, model, blockBytes).ms;
+  const later = best.parted.map((one) => one.later);
+  const pays = best.ms <= whole.ms * (1 - blocksOf(later) / blocksOf(lists) - worthwhile);
+  const allMs = best.ms + priceOf(later, model, blockBytes).ms;
   return pays && allMs <= whole.ms * dearestParted ? best.parted : null;
 }
+
+const blocksOf = (lists: readonly BlockRanges[]) =>
+  lists.reduce((sum, ranges) => sum + blockCount(ranges), 0);
 
 /**
  * To go to a place, in blocks that could be read meanwhile, and the time that all takes. With a limit of each, the gaps
@@ -67,7 +74,7 @@ function priceOf(lists: readonly BlockRanges[], model: DeviceCost, blockBytes: n
   return { price: wider < 0 ? widestGapBlocks : wider, ms };
 }
 
-function partAt(lists: readonly BlockRanges[], price: number, laterBlocks: number): PartedLists {
+function partAt(lists: readonly BlockRanges[], price: number, laterBlocks: number): Parted[] {
   const byYield = new Float64Array(yieldClasses);
   let [warmth, cost] = [0, 0];
   for (const ranges of lists) {
@@ -82,9 +89,7 @@ function partAt(lists: readonly BlockRanges[], price: number, laterBlocks: numbe
   let left = laterBlocks;
   let edge = 0;
   while (edge < mean && byYield[edge]! <= left) left -= byYield[edge++]!;
-  const first: BlockRanges[] = [];
-  const later: BlockRanges[] = [];
-  for (const ranges of lists) {
+  return lists.map((ranges) => {
     const builders = { first: new BlockRangesBuilder(), later: new BlockRangesBuilder() };
     forEachPlace(ranges, price, (place) => {
       const yieldClass = yieldClassOf(place);
@@ -94,10 +99,8 @@ function partAt(lists: readonly BlockRanges[], price: number, laterBlocks: numbe
       for (let i = place.from; i < place.to; i++)
         builder.add(ranges.starts[i]!, ranges.lengths[i]!, ranges.heats[i]!);
     });
-    first.push(builders.first.build());
-    later.push(builders.later.build());
-  }
-  return { first, later };
+    return { first: builders.first.build(), later: builders.later.build() };
+  });
 }
 
 /** A place of the disk: ranges with gaps between them that are read through. */

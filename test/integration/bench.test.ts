@@ -41,6 +41,7 @@ function childrenOf(pid: number): readonly { readonly pid: number; readonly comm
 
 test.each([
   { args: ['rival'], says: "there is no benchmark 'rival'. Did you mean 'rivals'?" },
+  { args: ['rival', '--quick', '--device', 'gp3'], says: "Did you mean 'rivals'?" },
   { args: ['xyzzy'], says: "there is no benchmark 'xyzzy'." },
   { args: ['cost', '--engine', 'mysql'], says: 'Allowed choices are postgres.' },
 ])(

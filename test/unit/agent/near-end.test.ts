@@ -76,3 +76,12 @@ it('is not ready where what was lost is more than what is left to read', async (
   for (const done of [950, 975, 1_000]) await read(done);
   expect([poolState.mock.calls.length, record.readyAt]).toEqual([1, undefined]);
 });
+
+it('measures again when half of what was left is there, where it could not be measured', async () => {
+  const { record, poolState, read } = nearing(980);
+  poolState.mockRejectedValueOnce(new Error('the server is away'));
+  for (const done of [960, 979]) await read(done);
+  expect([poolState.mock.calls.length, record.readyAt]).toEqual([1, undefined]);
+  await read(980);
+  expect([poolState.mock.calls.length, record.readyAt, record.residency]).toEqual([2, 'now', 0.98]);
+});

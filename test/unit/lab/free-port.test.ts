@@ -27,6 +27,7 @@ test('no port is given twice, in this process or by one beside it, and any addre
   expect(await claimElsewhere(theirs)).toBe('claimed');
   drawn.push(mine, theirs);
   expect([mine, theirs]).not.toContain(await freePort());
+  expect(drawn).toEqual([]);
   const server = createServer().listen({ host: '0.0.0.0', port: mine });
   onTestFinished(() => void server.close());
   await once(server, 'listening');

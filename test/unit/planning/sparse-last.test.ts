@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type BlockRanges, blockCount, rangesOf, union } from '../../../src/planning/block-ranges.ts';
 import type { DeviceCost } from '../../../src/planning/cost-model.ts';
 import { readMs } from '../../../src/planning/gaps.ts';
-import { dearestParted, partSparse } from '../../../src/planning/sparse-last.ts';
+import { dearestParted, type Parted, partSparse } from '../../../src/planning/sparse-last.ts';
 import { blockRanges, faultsOf, toMap } from './arbitraries.ts';
 
 const blockBytes = 8192;
@@ -20,6 +20,8 @@ function uneven(heatOfSingles = 1): BlockRanges {
   );
 }
 
+const firstOf = (parted: readonly Parted[]) => parted.map(({ first }) => first);
+const laterOf = (parted: readonly Parted[]) => parted.map(({ later }) => later);
 const total = (lists: readonly BlockRanges[]) => lists.reduce((sum, ranges) => sum + blockCount(ranges), 0);
 
 describe.each([
@@ -29,23 +31,23 @@ describe.each([
   it('puts single blocks off, and what is first takes less of the time than its part', () => {
     const lists = [uneven()];
     const parted = partSparse(lists, { model, blockBytes, laterBlocks: 300 })!;
-    expect(blockCount(parted.later[0]!)).toBe(200);
-    expect(new Set(parted.later[0]!.lengths)).toEqual(new Set([1]));
-    expect(readMs(model, parted.first, { blockBytes })).toBeLessThan(
+    expect(blockCount(parted[0]!.later)).toBe(200);
+    expect(new Set(parted[0]!.later.lengths)).toEqual(new Set([1]));
+    expect(readMs(model, firstOf(parted), { blockBytes })).toBeLessThan(
       0.75 * readMs(model, lists, { blockBytes }),
     );
   });
 
   it('puts off no more than is allowed, the same of several lists', () => {
     const lists = [uneven(), uneven()];
-    const { later } = partSparse(lists, { model, blockBytes, laterBlocks: 250 })!;
-    expect(total(later)).toBe(250);
+    const parted = partSparse(lists, { model, blockBytes, laterBlocks: 250 })!;
+    expect(total(laterOf(parted))).toBe(250);
   });
 
   it('puts the colder of two single blocks off', () => {
     const hot = uneven(5);
-    const { later } = partSparse([hot, uneven(1)], { model, blockBytes, laterBlocks: 200 })!;
-    expect(later.map(blockCount)).toEqual([0, 200]);
+    const parted = partSparse([hot, uneven(1)], { model, blockBytes, laterBlocks: 200 })!;
+    expect(laterOf(parted).map(blockCount)).toEqual([0, 200]);
   });
 
   it('parts nothing where all places bring as much', () => {
@@ -82,12 +84,14 @@ it('loses no block and no heat, whatever the lists', () => {
         if (halves === null) return;
         parted += 1;
         const ms = (of: readonly BlockRanges[]) => readMs(model, of, { blockBytes });
-        expect(ms(halves.first) + ms(halves.later)).toBeLessThanOrEqual(dearestParted * ms(lists) + 1e-6);
-        expect(total(halves.later)).toBeLessThanOrEqual(laterBlocks);
-        expect(total(halves.first) + total(halves.later)).toBe(total(lists));
-        lists.forEach((ranges, at) => {
-          for (const half of [halves.first[at]!, halves.later[at]!]) expect(faultsOf(half)).toEqual([]);
-          expect(toMap(union(halves.first[at]!, halves.later[at]!))).toEqual(toMap(ranges));
+        const allMs = ms(firstOf(halves)) + ms(laterOf(halves));
+        expect(allMs).toBeLessThanOrEqual(dearestParted * ms(lists) + 1e-6);
+        expect(total(laterOf(halves))).toBeLessThanOrEqual(laterBlocks);
+        expect(halves.length).toBe(lists.length);
+        halves.forEach(({ first, later }, at) => {
+          for (const half of [first, later]) expect(faultsOf(half)).toEqual([]);
+          expect(blockCount(first) + blockCount(later)).toBe(blockCount(lists[at]!));
+          expect(toMap(union(first, later))).toEqual(toMap(lists[at]!));
         });
       },
     ),
