@@ -6,10 +6,11 @@ import { ForewarmError } from '../lib/errors.ts';
  * A free port on 127.0.0.1 below the range that the kernel gives to outgoing connections (from 32768),
  * so that a server that is down for a while finds its port free when it starts again. It is this process's until that
  * ends, for a server may take seconds to listen there: no other call of any process is given it meanwhile.
+ * `draw`: which to try next.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(draw = () => randomInt(15_000, 32_000)): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(15_000, 32_000);
+    const port = draw();
     if (!(await claim(port))) continue;
     if (await isFree(port)) return port;
   }

@@ -4,7 +4,7 @@ import { goHome, type Warming } from '../../lab/experiment/move.ts';
 import { replicas, type Site, tables, vms } from '../../lab/experiment/site.ts';
 import { until } from '../../lab/run.ts';
 import { systemClock } from '../../lib/clock.ts';
-import type { Way, WayContext } from './way.ts';
+import { longestMs, type Way, type WayContext } from './way.ts';
 
 export const control: Way = {
   name: 'warm',
@@ -72,7 +72,7 @@ export const forewarmRelations: Way = {
 };
 
 async function warmByForewarm(site: Site): Promise<Warming> {
-  return warmAhead(site, { vm: vms.mover, tables });
+  return warmAhead(site, { vm: vms.mover, tables, deadlineMs: longestMs });
 }
 
 /** The source's agent knows the VM again, which reads there. */

@@ -17,13 +17,12 @@ import { ForewarmError } from '../../lib/errors.ts';
 import { cold, forewarm, forewarmRelations, mirrors, sleep } from './common-ways.ts';
 import { replaySamples } from './replay.ts';
 import { executedStatements } from './sampled-statements.ts';
-import { replayed, sampledShare, type Way } from './way.ts';
+import { longestMs, replayed, sampledShare, type Way } from './way.ts';
 
 const mover = tableOf(vms.mover);
 /** Below a server's data folder, as its own default is. */
 const dumpFile = 'ib_buffer_pool';
 const logFile = 'statements.log';
-const longestMs = 120_000;
 /** Of the log that is read: room for as many statements as are replayed at most, in a log of all of them. */
 const tailBytes = 32 * 2 ** 20;
 

@@ -10,7 +10,7 @@ import { residentBlocksOf } from './pool-map.ts';
 import type { ArmName, ArmRun, MigrationEvidence, Stretch } from './result.ts';
 import { replicas, type Site, tableOf, tables, vms } from './site.ts';
 
-const deadlineMs = 60_000;
+const usualDeadlineMs = 60_000;
 
 /** Moves the VM once, in the way of that arm, and measures what becomes of its reads. */
 export async function runArm(site: Site, name: ArmName, lookMs = 10_000): Promise<ArmRun> {
@@ -46,6 +46,8 @@ export interface WarmAheadOptions {
   readonly vm: string;
   /** Whose blocks are looked for in the pools before and after. */
   readonly tables: readonly string[];
+  /** Time until the intent's deadline, which is how long ready is waited for. A minute where left out. */
+  readonly deadlineMs?: number;
   /** Called when the intent is being published, and when the target is ready, before anything else is looked at. */
   readonly onBegin?: () => void;
   readonly onReady?: () => void;
@@ -53,7 +55,7 @@ export interface WarmAheadOptions {
 
 /** Publishes the intent and waits for ready, as a hypervisor's hook would. */
 export async function warmAhead(site: Site, options: WarmAheadOptions): Promise<Warmed> {
-  const { vm, tables: looked } = options;
+  const { vm, tables: looked, deadlineMs = usualDeadlineMs } = options;
   const { broker, target, source } = site;
   const id = `${vm}-${Date.now()}`;
   const [atSource, before] = await Promise.all([source.map(looked), target.map(looked)]);
